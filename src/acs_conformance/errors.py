@@ -1,0 +1,80 @@
+"""Every exception a user of the command or the library can meet.
+
+    AcsConformanceError
+    ├── UsageError              what was asked for can't be done: exit code 2
+    │   ├── DescriptionError    a file under spec/ is broken
+    │   ├── CredentialsError    no usable credentials
+    │   ├── SelectionError      an operation, requirement, fault or finding that does not exist
+    │   └── ReportError         a report that can't be read or written
+    └── TargetUnreachable       nothing answers at the target's address: exit code 3
+
+A failure of the target under test is never an exception: it is an observation, and becomes a verdict.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class AcsConformanceError(Exception):
+    """The base of all errors raised on purpose; its text is meant for the user."""
+
+
+class UsageError(AcsConformanceError):
+    """What was asked for can't be done; the text says what to change."""
+
+
+class DescriptionError(UsageError):
+    """A file of a description is broken.
+
+    Attributes:
+        file: the file, as it was opened.
+        line: line in it, from 1; 0 when the file as a whole is meant.
+        pointer: JSON pointer of the place, "" for the root.
+        reason: what is wrong and what was expected.
+    """
+
+    def __init__(self, file: Path | str, line: int, pointer: str, reason: str) -> None:
+        self.file = str(file)
+        self.line = line
+        self.pointer = pointer
+        self.reason = reason
+        place = f"{self.file}:{line}" if line else self.file
+        super().__init__(f"{place}: {f'at {pointer}: ' if pointer else ''}{reason}")
+
+
+class CredentialsError(UsageError):
+    """There are no credentials to sign with, or half of them."""
+
+
+class SelectionError(UsageError):
+    """A name that stands for nothing.
+
+    Attributes:
+        kind: what was looked for, such as "operation".
+        name: the name given.
+        known: the names there are.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind = kind
+        self.name = name
+        self.known = tuple(known)
+        close = difflib.get_close_matches(name, self.known, n=3, cutoff=0.5)
+        if close:
+            hint = f"Did you mean {' or '.join(close)}?"
+        elif len(self.known) <= 12:
+            hint = f"Known: {', '.join(self.known) or 'none'}."
+        else:
+            hint = f"There are {len(self.known)}; `acs-conformance requirements` lists what can be selected."
+        super().__init__(f"no {kind} is called {name!r}. {hint}")
+
+
+class ReportError(UsageError):
+    """A report that can't be read or written."""
+
+
+class TargetUnreachable(AcsConformanceError):  # noqa: N818 - it names a state of the world, as in "target unreachable"
+    """Nothing at the target's address ever gave an HTTP answer."""

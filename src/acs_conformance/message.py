@@ -1,0 +1,48 @@
+"""Raw HTTP messages, as they go over the wire: what the emulator's core takes and gives, and what a judge reads.
+
+Nothing here knows a description, a signature or a library. Texts are what stands on the wire: a target is the
+percent-encoded ASCII of the request line, header names keep the spelling they were sent with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+Headers = tuple[tuple[str, str], ...]
+
+
+def header(headers: Headers, name: str) -> str | None:
+    """The value of the first header called `name` in any letter case, or None."""
+    wanted = name.lower()
+    return next((value for key, value in headers if key.lower() == wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RawRequest:
+    """One HTTP request."""
+
+    #: Upper-case method, such as "POST".
+    method: str
+    #: Path and query as in the request line, percent-encoded, such as "/?AppId=a".
+    target: str
+    headers: Headers = ()
+    body: bytes = field(default=b"", repr=False)
+
+    @property
+    def path(self) -> str:
+        """The target up to its first question mark."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """The target after its first question mark, still percent-encoded; empty when there is none."""
+        return self.target.partition("?")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class RawResponse:
+    """One HTTP response, its body already decompressed."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""

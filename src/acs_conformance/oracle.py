@@ -1,0 +1,107 @@
+"""The oracle: what the contract allows as an answer to a request.
+
+In: a request as sent, and what the campaign has seen before. Out: an `Expectation`. Judged from the bytes, never from
+what a generator intended. Pure.
+
+A reading of an open question turns a request into violations; allowed is the union over all combinations of readings
+of the questions that the request raises.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from acs_conformance.description import Description
+from acs_conformance.message import RawRequest
+from acs_conformance.trait import Effect, Memory, Trait, traits
+from acs_conformance.violation import Violation, violations
+from acs_conformance.wire import Decoded, decode, with_value, without
+
+#: Combinations of readings that are worked through; a request with more is left wholly open, which can only miss.
+_COMBINATIONS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """The set of answers that the contract allows to one request."""
+
+    #: Whether the documented success is allowed.
+    success: bool
+    #: Error rows that are allowed as a refusal; empty: the request has to be accepted.
+    refusals: frozenset[str]
+    #: The violations that the plain reading sees: for a request without open traits, all there is.
+    violations: tuple[Violation, ...]
+    #: Keys of the open questions that the request raises, in the description's order.
+    questions: tuple[str, ...] = ()
+    #: Whether the contract says nothing about such a request, so that only a 5xx is wrong.
+    anything: bool = False
+    #: For a request with exactly one open trait: reading -> whether it can explain a success, and rows that refuse.
+    readings: Mapping[str, tuple[bool, frozenset[str]]] | None = None
+
+    @property
+    def is_accept(self) -> bool:
+        """Whether only the success is allowed."""
+        return self.success and not self.refusals and not self.anything
+
+    @property
+    def is_reject(self) -> bool:
+        """Whether only a refusal is allowed."""
+        return not self.success and not self.anything
+
+
+def expect(
+    description: Description, request: RawRequest, memory: Memory, decoded: Decoded | None = None
+) -> Expectation:
+    """What the contract allows as an answer to `request`."""
+    decoded = decoded or decode(description, request)
+    plain = violations(description, decoded.document)
+    raised = traits(description, request, decoded, memory)
+    if not raised:
+        return Expectation(success=not plain, refusals=_rows(plain), violations=plain)
+    questions = tuple(dict.fromkeys(trait.question for trait in raised))
+    if any(effect.word == "any" for trait in raised for effects in trait.readings.values() for effect in effects):
+        return Expectation(success=True, refusals=frozenset(), violations=plain, questions=questions, anything=True)
+    if math.prod(sum(len(effects) for effects in trait.readings.values()) for trait in raised) > _COMBINATIONS:
+        return Expectation(success=True, refusals=frozenset(), violations=plain, questions=questions, anything=True)
+    success = False
+    refusals: set[str] = set()
+    by_reading: dict[str, tuple[bool, frozenset[str]]] = {}
+    for names, effects in _combinations(raised):
+        found = _apply(description, decoded.document, effects)
+        success = success or not found
+        refusals |= _rows(found)
+        if len(raised) == 1:
+            can_succeed, rows = by_reading.get(names[0], (False, frozenset()))
+            by_reading[names[0]] = (can_succeed or not found, rows | _rows(found))
+    return Expectation(
+        success=success,
+        refusals=frozenset(refusals),
+        violations=plain,
+        questions=questions,
+        readings=by_reading if len(raised) == 1 else None,
+    )
+
+
+def _combinations(raised: list[Trait]) -> Iterator[tuple[tuple[str, ...], tuple[Effect, ...]]]:
+    choices = [[(name, e) for name, effects in trait.readings.items() for e in effects] for trait in raised]
+    for combination in itertools.product(*choices):
+        yield tuple(name for name, _ in combination), tuple(effect for _, effect in combination)
+
+
+def _apply(description: Description, document: Mapping[str, Any], effects: tuple[Effect, ...]) -> list[Violation]:
+    added = [effect.violation for effect in effects if effect.violation is not None]
+    changed = document
+    for effect in effects:
+        if effect.word == "replace":
+            changed = with_value(changed, effect.location, effect.value)
+        elif effect.word == "remove":
+            changed = without(changed, effect.location)
+    return [*violations(description, changed), *added]
+
+
+def _rows(found: tuple[Violation, ...] | list[Violation]) -> frozenset[str]:
+    return frozenset(row for violation in found for row in violation.refusals)

@@ -1,0 +1,239 @@
+"""Requirements: the atomic, checkable claims of a description, with ids that stay.
+
+In: a `Description`. Out: `Requirement`s in document order. An id is made of documented names only, operation, path and
+keyword; what a case varies is an aspect after `#` and names the case. Nothing here knows how a claim is tested.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from acs_conformance.description import Description, Json, Node, Question, Statement
+from acs_conformance.errors import DescriptionError, SelectionError
+
+#: Keywords of a request's schema that are claims by themselves, in the order in which a validator looks at them.
+REQUEST_KEYWORDS = ("type", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems")
+_RESPONSE_KEYWORDS = ("type", "minLength", "pattern", "enum")
+
+Kind = Literal["request", "response", "error", "availability"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """One claim."""
+
+    #: `<Operation>.<path>.<keyword>`; also the pytest id, the JUnit name and the SARIF ruleId.
+    id: str
+    operation: str
+    #: The id without the operation.
+    key: str
+    kind: Kind
+    #: Path of the node it speaks of; "" for the request or answer as a whole.
+    path: str
+    keyword: str
+    #: The claim as a sentence.
+    claim: str
+    #: Line in the operation's openapi.yaml.
+    line: int
+    #: Ids of the statements that it checks.
+    statements: tuple[str, ...] = ()
+    #: Whether it is judged only when the situation arises, which no request can bring about.
+    conditional: bool = False
+
+
+@functools.lru_cache(maxsize=64)
+def derive(description: Description) -> tuple[Requirement, ...]:
+    """All requirements of `description`, in document order: request, relations, answers."""
+    plain = [*_of_request(description), *_of_relations(description), *_of_answers(description)]
+    by_statement = {statement.id: set(expand(statement.requirements, plain)) for statement in description.statements}
+    result = []
+    for requirement in plain:
+        statements = tuple(name for name, keys in by_statement.items() if requirement.key in keys)
+        result.append(dataclasses.replace(requirement, statements=statements))
+    return tuple(result)
+
+
+def by_id(descriptions: Iterable[Description]) -> dict[str, Requirement]:
+    """All requirements of several descriptions, by id."""
+    return {requirement.id: requirement for description in descriptions for requirement in derive(description)}
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether `name` fits `pattern`, in which `*` stands for any text and everything else, brackets too, for itself."""
+    return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), name, re.DOTALL) is not None
+
+
+def select(requirements: Iterable[Requirement], pattern: str | None) -> tuple[Requirement, ...]:
+    """The requirements whose id fits `pattern`; a name without a star also selects everything below it.
+
+    Raises:
+        SelectionError: none does.
+    """
+    requirements = tuple(requirements)
+    if pattern is None:
+        return requirements
+    wanted = pattern.partition("#")[0]
+    chosen = tuple(r for r in requirements if matches(wanted, r.id) or r.id.startswith(f"{wanted}."))
+    if not chosen:
+        raise SelectionError("requirement", pattern, [r.id for r in requirements])
+    return chosen
+
+
+def expand(patterns: Iterable[str], requirements: Iterable[Requirement]) -> Iterator[str]:
+    """The keys of `requirements` that fit any of `patterns`, in their order."""
+    patterns = tuple(patterns)
+    return (r.key for r in requirements if any(matches(pattern, r.key) for pattern in patterns))
+
+
+def statement_questions(description: Description, statement: Statement) -> tuple[Question, ...]:
+    """The open questions that a statement leaves."""
+    return tuple(q for q in description.questions if any(matches(p, q.key) for p in statement.questions))
+
+
+def check_statements(description: Description) -> None:
+    """Hold the statements file to the requirements.
+
+    Raises:
+        DescriptionError: a statement names a requirement or question that does not exist, or a requirement or a
+            question of the operation's own belongs to no statement.
+    """
+    requirements = derive(description)
+    file = description.file.replace("openapi.yaml", "statements.yaml")
+    claimed = set()
+    for statement in description.statements:
+        for pattern in statement.requirements:
+            if not any(matches(pattern, r.key) for r in requirements):
+                reason = str(SelectionError("requirement", pattern, [r.key for r in requirements]))
+                raise DescriptionError(file, statement.line, "", f"statement {statement.id}: {reason}")
+        for pattern in statement.questions:
+            fitting = [q.key for q in description.questions if matches(pattern, q.key)]
+            if not fitting:
+                reason = str(SelectionError("open question", pattern, [q.key for q in description.questions]))
+                raise DescriptionError(file, statement.line, "", f"statement {statement.id}: {reason}")
+            claimed.update(fitting)
+    for requirement in requirements:
+        if not requirement.statements:
+            raise DescriptionError(description.file, requirement.line, "", f"no statement claims {requirement.key}")
+    for question in description.questions:
+        if question.line and question.key not in claimed:
+            raise DescriptionError(description.file, question.line, "", f"no statement leaves {question.key} open")
+
+
+# --- derivation ---------------------------------------------------------------------------------------------------
+
+
+def _of_request(description: Description) -> Iterator[Requirement]:
+    for node in description.nodes.values():
+        for keyword in _keywords(node):
+            line = node.keyword_lines.get(keyword, node.line)
+            yield _new(description, f"{node.path}.{keyword}", "request", node.path, _claim(node, keyword), line)
+
+
+def _keywords(node: Node) -> Iterator[str]:
+    if node.required:
+        yield "required"
+    if node.location == "json" and node.is_parameter:
+        yield "content"
+    yield from (keyword for keyword in REQUEST_KEYWORDS if keyword in node.schema)
+    if "default" in node.schema:
+        yield "default"
+
+
+def _claim(node: Node, keyword: str) -> str:
+    value = node.schema.get(keyword)
+    path = node.path
+    claims: Mapping[str, str] = {
+        "required": f"{path} is required",
+        "content": f"{path} is JSON text",
+        "type": f"{path} is of type {value}",
+        "enum": f"{path} is one of {', '.join(str(v) for v in value) if isinstance(value, list) else value}",
+        "pattern": f"{path} has only characters that fit {value}",
+        "minLength": f"{path} has at least {value} character{'s' if value != 1 else ''}",
+        "maxLength": f"{path} has at most {value} characters",
+        "minimum": f"{path} is at least {value}",
+        "maximum": f"{path} is at most {value}",
+        "minItems": f"{path} has at least {value} item{'s' if value != 1 else ''}",
+        "maxItems": f"{path} has at most {value} items",
+        "default": f"{path} may be left out and is {value} then",
+    }
+    return claims[keyword]
+
+
+def _of_relations(description: Description) -> Iterator[Requirement]:
+    for relation in description.relations:
+        if relation.open:
+            continue
+        claim = {
+            "unique": f"no two values of {relation.of} are equal",
+            "distinct": f"{relation.of} differs from {relation.other}",
+            "equal": f"{relation.of} equals {relation.other}",
+        }[relation.word]
+        yield _new(description, relation.key, "request", relation.of, claim, relation.line)
+
+
+def _of_answers(description: Description) -> Iterator[Requirement]:
+    d = description
+    yield _new(d, "response.status", "response", "", f"a valid request answers {d.success_status}", d.success_line)
+    yield _new(d, "response.contentType", "response", "", "a success is application/json", d.success_line)
+    yield _new(d, "response.type", "response", "", "a success is a JSON object", d.success_line)
+    yield from _of_members(d, "response", d.success_schema, d.success_line)
+    if d.errors:
+        line = min(row.line for row in d.errors.values())
+        yield _new(d, "error.contentType", "error", "", "an error is application/json", line)
+        yield _new(d, "error.type", "error", "", "an error is a JSON object", line)
+        first = next(iter(d.errors.values()))
+        yield from _of_members(d, "error", first.schema, line, skip=("Code.pattern", "Code.enum"))
+    answering = {*d.refusals.absent, *d.refusals.vacant, *d.refusals.other}
+    for row in d.errors.values():
+        claim = f"{row.name} comes with status {row.status} and a code of its form"
+        yield _new(d, f"error.{row.name}", "error", "", claim, row.line, conditional=row.name not in answering)
+    yield _new(d, "availability", "availability", "", "no request is answered 5xx or not at all", d.success_line)
+
+
+def _of_members(
+    description: Description, prefix: Literal["response", "error"], schema: Mapping[str, Json], line: int, *, skip: tuple[str, ...] = ()
+) -> Iterator[Requirement]:
+    for name, member in schema.get("properties", {}).items():
+        path = f"{prefix}.{name}"
+        if name in schema.get("required", []):
+            yield _new(description, f"{path}.required", prefix, path, f"{path} is present", line)
+        for keyword in _RESPONSE_KEYWORDS:
+            if keyword in member and f"{name}.{keyword}" not in skip:
+                claim = f"{path} keeps {keyword} {member[keyword]}"
+                yield _new(description, f"{path}.{keyword}", prefix, path, claim, line)
+        if member.get("x-never-repeats") and prefix == "response":
+            yield _new(description, f"{path}.unique", prefix, path, f"{path} never repeats", line)
+        if member.get("type") == "object":
+            yield from (
+                _rename(inner, description, f"{path}", name)
+                for inner in _of_members(description, prefix, member, line)
+            )
+
+
+def _rename(inner: Requirement, description: Description, path: str, name: str) -> Requirement:
+    """`inner` was derived as if its object were the whole body; put the object's name into its key."""
+    prefix, _, rest = inner.key.partition(".")
+    key = f"{prefix}.{name}.{rest}"
+    return _new(description, key, inner.kind, f"{path}.{rest.rpartition('.')[0]}", inner.claim, inner.line)
+
+
+def _new(
+    description: Description, key: str, kind: Kind, path: str, claim: str, line: int, *, conditional: bool = False
+) -> Requirement:
+    return Requirement(
+        id=description.id(key),
+        operation=description.operation,
+        key=key,
+        kind=kind,
+        path=path,
+        keyword=key.rpartition(".")[2],
+        claim=claim,
+        line=line,
+        conditional=conditional,
+    )
+
