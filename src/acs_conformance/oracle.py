@@ -65,7 +65,7 @@ def expect(
     questions = tuple(dict.fromkeys(trait.question for trait in raised))
     if any(effect.word == "any" for trait in raised for effects in trait.readings.values() for effect in effects):
         return Expectation(success=True, refusals=frozenset(), violations=plain, questions=questions, anything=True)
-    if math.prod(sum(len(effects) for effects in trait.readings.values()) for trait in raised) > _COMBINATIONS:
+    if math.prod(_width(traits) for traits in _by_question(raised).values()) > _COMBINATIONS:
         return Expectation(success=True, refusals=frozenset(), violations=plain, questions=questions, anything=True)
     success = False
     refusals: set[str] = set()
@@ -74,7 +74,7 @@ def expect(
         found = _apply(description, decoded.document, effects)
         success = success or not found
         refusals |= _rows(found)
-        if len(raised) == 1:
+        if len(questions) == 1:
             can_succeed, rows = by_reading.get(names[0], (False, frozenset()))
             by_reading[names[0]] = (can_succeed or not found, rows | _rows(found))
     return Expectation(
@@ -82,14 +82,37 @@ def expect(
         refusals=frozenset(refusals),
         violations=plain,
         questions=questions,
-        readings=by_reading if len(raised) == 1 else None,
+        readings=by_reading if len(questions) == 1 else None,
     )
 
 
+def _by_question(raised: list[Trait]) -> dict[str, list[Trait]]:
+    grouped: dict[str, list[Trait]] = {}
+    for trait in raised:
+        grouped.setdefault(trait.question, []).append(trait)
+    return grouped
+
+
+def _width(traits: list[Trait]) -> int:
+    """In how many ways the readings of one question can take all its traits in a request."""
+    return sum(math.prod(len(trait.readings[name]) for trait in traits) for name in traits[0].readings)
+
+
 def _combinations(raised: list[Trait]) -> Iterator[tuple[tuple[str, ...], tuple[Effect, ...]]]:
-    choices = [[(name, e) for name, effects in trait.readings.items() for e in effects] for trait in raised]
+    """Every combination of readings: one reading of a question holds for all its traits in the request."""
+    choices = [
+        [
+            (name, effects)
+            for name in traits[0].readings
+            for effects in itertools.product(*(trait.readings[name] for trait in traits))
+        ]
+        for traits in _by_question(raised).values()
+    ]
     for combination in itertools.product(*choices):
-        yield tuple(name for name, _ in combination), tuple(effect for _, effect in combination)
+        yield (
+            tuple(name for name, _ in combination),
+            tuple(effect for _, effects in combination for effect in effects),
+        )
 
 
 def _apply(description: Description, document: Mapping[str, Any], effects: tuple[Effect, ...]) -> list[Violation]:

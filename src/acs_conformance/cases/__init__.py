@@ -1,0 +1,125 @@
+"""The plan: which cases decide which requirements, at which depth.
+
+In: a description, a depth, a seed. Out: a `Plan`, the same for the same input, whatever the entry point or the worker.
+First the opening request, then what has to be accepted, then what has to be refused, boundaries and near misses first,
+then open questions and robustness, then what is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, get_args
+
+from acs_conformance import requirement as requirements_of
+from acs_conformance.cases.accept import accept_cases, opening_case
+from acs_conformance.cases.case import Case, Kind, requirement_of, without_duplicates
+from acs_conformance.cases.draw import drawn_cases
+from acs_conformance.cases.probe import hostile_cases, probe_cases
+from acs_conformance.cases.reject import reject_cases
+from acs_conformance.cases.sequence import sequence_cases
+from acs_conformance.description import Description
+from acs_conformance.errors import UsageError
+
+Depth = Literal["quick", "standard", "exhaustive"]
+DEPTHS: tuple[Depth, ...] = get_args(Depth)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What a depth takes."""
+
+    #: Reject cases of one requirement, at the most; None: all.
+    rejects: int | None
+    #: Combinations that meet in the covering array.
+    strength: int
+    #: Whether open questions and hostile texts are tried.
+    probes: bool
+    #: Things created in a row.
+    jobs: int
+    #: Drawn violations of each requirement.
+    drawn: int
+    #: Whether values are tried that only a very particular fault would let pass alone.
+    thorough: bool = False
+
+
+_SCOPES: dict[Depth, _Scope] = {
+    "quick": _Scope(rejects=4, strength=1, probes=False, jobs=0, drawn=0),
+    "standard": _Scope(rejects=None, strength=2, probes=True, jobs=1, drawn=1),
+    "exhaustive": _Scope(rejects=None, strength=3, probes=True, jobs=50, drawn=20, thorough=True),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cases of one operation, in the order in which they are sent."""
+
+    description: Description
+    depth: Depth
+    seed: int
+    cases: tuple[Case, ...]
+
+    @cached_property
+    def by_id(self) -> dict[str, Case]:
+        """Case id -> case."""
+        return {case.id: case for case in self.cases}
+
+    @cached_property
+    def aspects(self) -> dict[str, tuple[str, ...]]:
+        """Requirement id -> the aspects of its enumerated part, each of which a pass needs."""
+        found: dict[str, dict[str, None]] = {}
+        for case in self.cases:
+            if case.is_enumerated:
+                for aspect in case.aspects:
+                    found.setdefault(requirement_of(aspect), {})[aspect] = None
+        return {requirement: tuple(aspects) for requirement, aspects in found.items()}
+
+    def restricted(self, wanted: Iterable[str], aspect: str | None = None) -> Plan:
+        """The part that decides the requirements `wanted`, and the opening that shows whether anything works.
+
+        Args:
+            wanted: ids of requirements.
+            aspect: a pattern for case ids, to run only some cases of them.
+        """
+        chosen = frozenset(wanted)
+        kept = tuple(
+            case
+            for case in self.cases
+            if case.kind == "opening"
+            or (
+                any(requirement_of(name) in chosen for name in case.aspects)
+                and (aspect is None or any(requirements_of.matches(aspect, name) for name in case.aspects))
+            )
+        )
+        return Plan(self.description, self.depth, self.seed, kept)
+
+
+def plan(description: Description, depth: Depth = "standard", seed: int = 0) -> Plan:
+    """The plan of one operation.
+
+    Raises:
+        UsageError: there is no such depth.
+    """
+    if depth not in _SCOPES:
+        raise UsageError(f"no depth is called {depth!r}. Known: {', '.join(DEPTHS)}.")
+    scope = _SCOPES[depth]
+    cases = [opening_case(description), *accept_cases(description, scope.strength)]
+    cases += sequence_cases(description, scope.jobs)
+    cases += _limited(reject_cases(description, thorough=scope.thorough), scope.rejects)
+    if scope.probes:
+        cases += probe_cases(description)
+        cases += hostile_cases(description)
+    cases += drawn_cases(description, requirements_of.derive(description), scope.drawn, seed)
+    return Plan(description, depth, seed, tuple(without_duplicates(cases)))
+
+
+def _limited(cases: Iterator[Case], most: int | None) -> Iterator[Case]:
+    taken: dict[str, int] = {}
+    for case in cases:
+        taken[case.requirement] = taken.get(case.requirement, 0) + 1
+        if most is None or taken[case.requirement] <= most:
+            yield case
+
+
+__all__ = ["DEPTHS", "Case", "Depth", "Kind", "Plan", "plan"]

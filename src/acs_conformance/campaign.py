@@ -1,0 +1,280 @@
+"""Run a campaign: send the cases of a plan, retry what the day's weather spoiled, explain what was refused.
+
+In: plans, a recorder, limits. Out: the exchanges and the cases, in a `Journal`; the verdicts are made from these by pure
+functions, so that a killed run, a merge of shards and pytest come to the same. The one engine: the command line and the
+pytest plugin both call it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from acs_conformance.campaign_judge import ATTEMPTS, BROKEN, memory_of
+from acs_conformance.cases import Plan
+from acs_conformance.cases.case import Case
+from acs_conformance.cases.explain import explain
+from acs_conformance.cases.render import Context, render
+from acs_conformance.description import Description
+from acs_conformance.exchange import Recorder
+from acs_conformance.judge import Judgement, judge_exchange
+from acs_conformance.message import header
+from acs_conformance.record import Exchange
+from acs_conformance.trait import Memory
+
+#: Waits after being throttled, in seconds; the last one is followed by giving up on the case.
+_BACKOFF_S = (0.5, 1.0, 2.0, 4.0)
+_LONGEST_WAIT_S = 30.0
+#: Requests in a row without any HTTP answer, after which nothing more is sent.
+_SILENT = 9
+#: Invalid requests in a row, all accepted, after which nothing more is sent: on a real target each may cost.
+_ALL_ACCEPTED = 30
+#: Valid requests, all refused, after which refusals show nothing.
+_ALL_REFUSED = 6
+#: Requirements whose first failure is sent once more to learn its rate, and requests spent on explaining refusals.
+_CONFIRMED = 15
+_EXPLAINING = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a run may spend; None: no limit."""
+
+    max_requests: int | None = None
+    max_seconds: float | None = None
+
+
+@dataclass
+class Journal:
+    """What has happened so far. `Store` in `store` is one that survives the process."""
+
+    exchanges: list[Exchange] = field(default_factory=list)
+    #: Cases made to explain a failure, which no plan has.
+    added: dict[str, Case] = field(default_factory=dict)
+
+    def add_exchange(self, exchange: Exchange) -> None:
+        """Append one exchange."""
+        self.exchanges.append(exchange)
+
+    def add_case(self, case: Case) -> None:
+        """Append one explaining case."""
+        self.added[case.id] = case
+
+
+#: Called after each case: the case, its last judgement, cases done, cases planned.
+Progress = Callable[[Case, Judgement, int, int], None]
+
+
+class Stopped(Exception):  # noqa: N818 - an end, not an error
+    """The campaign ends early; the text says why."""
+
+
+class Campaign:
+    """One run of chosen cases against one target."""
+
+    def __init__(
+        self,
+        plans: Sequence[Plan],
+        recorder: Recorder,
+        context: Context,
+        *,
+        journal: Journal | None = None,
+        limits: Limits | None = None,
+        progress: Progress | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Prepare a run; nothing is sent.
+
+        Args:
+            plans: one for each operation, in the order in which they run.
+            recorder: sends and records.
+            context: run, bindings and time of the requests.
+            journal: where exchanges go.
+            limits: what may be spent.
+            progress: told of each case.
+            sleep: waits so many seconds.
+            clock: seconds that only go forward.
+        """
+        self.plans = tuple(plans)
+        self.journal = journal if journal is not None else Journal()
+        self.descriptions: Mapping[str, Description] = {p.description.operation: p.description for p in plans}
+        #: Why the run ended early, or "".
+        self.stopped = ""
+        #: Whether no connection to the target was ever made.
+        self.is_unreachable = False
+        self._recorder = recorder
+        self._context = context
+        self._limits = limits or Limits()
+        self._progress = progress
+        self._sleep = sleep
+        self._clock = clock
+        self._start = clock()
+        self._number = max((exchange.number for exchange in self.journal.exchanges), default=0)
+        self._memory = Memory()
+        self._silent = 0
+        self._confirmed: set[str] = set()
+        self._explained = 0
+        self._surprises = 0
+        self._rejects = 0
+        self._done = 0
+
+    @property
+    def cases(self) -> dict[str, Case]:
+        """All cases by id: planned ones and explaining ones."""
+        return {case.id: case for plan in self.plans for case in plan.cases} | self.journal.added
+
+    def run(self) -> None:
+        """Send everything; an early end is told by `stopped`."""
+        try:
+            for plan in self.plans:
+                self._run_plan(plan)
+        except Stopped as stop:
+            self.stopped = str(stop)
+
+    def run_cases(self, cases: Iterable[Case]) -> dict[str, Judgement]:
+        """Send some cases; the judgement of each one's last exchange, by case id.
+
+        Raises:
+            Stopped: the run ended early.
+        """
+        return {case.id: self._run_case(case) for case in cases}
+
+    def _run_plan(self, plan: Plan) -> None:
+        valid = [case for case in plan.cases if case.kind in ("opening", "accept", "sequence")]
+        rest = [case for case in plan.cases if case.kind not in ("opening", "accept", "sequence")]
+        judged: dict[str, Judgement] = {}
+        for case in valid:
+            judged.update(self.run_cases([case]))
+            self._check_valid(case, judged)
+        self._explain(plan, valid, judged)
+        self.run_cases(rest)
+
+    # --- one case ---------------------------------------------------------------------------------------------------
+
+    def _run_case(self, case: Case) -> Judgement:
+        judgement, attempt = self._attempt(case, 0)
+        broken = judgement.is_right is None and judgement.answer.kind == "broken"
+        count = 1 if broken else 0
+        while broken and attempt + 1 < ATTEMPTS and count < BROKEN:
+            latest, attempt = self._attempt(case, attempt + 1)
+            count += latest.is_right is None and latest.answer.kind == "broken"
+            judgement = latest if latest.answer.kind != "broken" else judgement
+        self._confirm(case, judgement, attempt)
+        self._done += 1
+        if self._progress is not None:
+            self._progress(case, judgement, self._done, sum(len(plan.cases) for plan in self.plans))
+        self._check_everything_accepted(case, judgement)
+        return judgement
+
+    def _attempt(self, case: Case, attempt: int) -> tuple[Judgement, int]:
+        """One try at the whole sequence, with waits while throttled; the last judgement and the attempt's number."""
+        for wait in (*_BACKOFF_S, None):
+            judgement = self._sequence(case, attempt)
+            if judgement.answer.kind != "throttled" or wait is None:
+                break
+            self._sleep(self._wait_s(wait))
+            attempt += 1
+        return judgement, attempt
+
+    def _sequence(self, case: Case, attempt: int) -> Judgement:
+        for step in range(len(case.steps)):
+            judgement = self._send(case, step, attempt)
+            if judgement.is_right is not True:
+                break
+        return judgement
+
+    def _send(self, case: Case, step: int, attempt: int) -> Judgement:
+        self._check_limits()
+        description = self.descriptions[case.operation]
+        request = render(description, case, step, self._context, attempt)
+        self._number += 1
+        exchange, is_unreachable = self._recorder.exchange(
+            description, request, number=self._number, case=case.id, step=step, attempt=attempt
+        )
+        self.journal.add_exchange(exchange)
+        self._check_silence(exchange, is_unreachable)
+        judgement = judge_exchange(description, exchange, self._memory)
+        if judgement.is_accepted:
+            self._memory = Memory(works=self._memory.works | memory_of(self.descriptions, [(exchange, judgement)]).works)
+        return judgement
+
+    def _wait_s(self, backoff: float) -> float:
+        """Seconds to wait: what the target asks for, else the backoff with jitter."""
+        response = self.journal.exchanges[-1].response
+        asked = _asked_wait_s(response.headers) if response is not None else None
+        return min(asked if asked is not None else backoff * random.uniform(0.8, 1.2), _LONGEST_WAIT_S)  # noqa: S311
+
+    def _confirm(self, case: Case, judgement: Judgement, attempt: int) -> None:
+        """Send the first failure of a requirement once more: never to outvote it, only to learn its rate."""
+        if judgement.is_right is not False or case.requirement in self._confirmed:
+            return
+        if len(self._confirmed) < _CONFIRMED:
+            self._confirmed.add(case.requirement)
+            self._attempt(case, attempt + 1)
+
+    # --- explaining -------------------------------------------------------------------------------------------------
+
+    def _explain(self, plan: Plan, valid: list[Case], judged: Mapping[str, Judgement]) -> None:
+        """Find the smallest difference from an accepted request for which a valid request is refused."""
+        failed = [case for case in valid if judged[case.id].is_right is False or judged[case.id].answer.kind == "broken"]
+        accepted = [case for case in valid if judged[case.id].is_accepted and judged[case.id].is_right]
+        if not failed or not accepted:
+            return
+
+        def is_refused(case: Case) -> bool:
+            self._explained += 1
+            self.journal.add_case(case)
+            judgement, _ = self._attempt(case, 0)
+            return judgement.is_right is False or judgement.answer.kind == "broken"
+
+        explain(failed, accepted, is_refused, lambda: self._explained < _EXPLAINING)
+
+    # --- early ends -------------------------------------------------------------------------------------------------
+
+    def _check_limits(self) -> None:
+        limits = self._limits
+        if limits.max_requests is not None and len(self.journal.exchanges) >= limits.max_requests:
+            raise Stopped(f"the limit of {limits.max_requests} requests was reached")
+        if limits.max_seconds is not None and self._clock() - self._start >= limits.max_seconds:
+            raise Stopped(f"the limit of {limits.max_seconds:g} seconds was reached")
+
+    def _check_silence(self, exchange: Exchange, is_unreachable: bool) -> None:  # noqa: FBT001
+        self._silent = self._silent + 1 if exchange.response is None else 0
+        answered = any(earlier.response is not None for earlier in self.journal.exchanges)
+        if is_unreachable and not answered and self._silent >= ATTEMPTS:
+            self.is_unreachable = True
+            raise Stopped(f"the target can't be reached: {exchange.failure}")
+        if self._silent >= _SILENT:
+            self.is_unreachable = not answered
+            raise Stopped(f"{self._silent} requests in a row got no HTTP answer: {exchange.failure}")
+
+    def _check_valid(self, case: Case, judged: Mapping[str, Judgement]) -> None:
+        """End where nothing valid is accepted: refusals would show nothing then."""
+        judgement = judged[case.id]
+        if case.kind == "opening" and judgement.answer.kind in ("gateway", "world", "throttled"):
+            raise Stopped(f"the plain valid request was answered {judgement.reason}")
+        answers = {str(other.answer) for other in judged.values()}
+        if len(judged) >= _ALL_REFUSED and len(answers) == 1 and not any(other.is_accepted for other in judged.values()):
+            raise Stopped(f"{len(judged)} of {len(judged)} valid requests were answered {judgement.answer}")
+
+    def _check_everything_accepted(self, case: Case, judgement: Judgement) -> None:
+        if case.kind != "reject":
+            return
+        self._rejects += 1
+        self._surprises += judgement.is_accepted
+        if self._rejects == self._surprises == _ALL_ACCEPTED:
+            raise Stopped(f"{_ALL_ACCEPTED} of {_ALL_ACCEPTED} invalid requests were accepted")
+
+
+def _asked_wait_s(headers: tuple[tuple[str, str], ...]) -> float | None:
+    """Seconds that the target asks to wait: `x-acs-retry-after` in milliseconds, `retry-after` in seconds."""
+    for name, unit in (("x-acs-retry-after", 0.001), ("retry-after", 1.0)):
+        text = header(headers, name)
+        if text is not None and text.strip().isascii() and text.strip().isdigit():
+            return int(text) * unit
+    return None
+
+

@@ -1,0 +1,317 @@
+"""Judge a whole campaign: what only many exchanges show together.
+
+In: the cases and all exchanges, in any order of completion. Out: `CampaignJudgement`: every observation with the
+requirement it counts for, what became of each case, the readings the target follows. Pure: it runs during a campaign,
+at its end, and again after shards are merged, with the same result.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from acs_conformance.cases.case import Case, requirement_of
+from acs_conformance.description import Description, Json
+from acs_conformance.judge import Judgement, Observation, decoded_request, identifiers, judge_exchange
+from acs_conformance.record import Exchange
+from acs_conformance.trait import Memory, claims
+
+#: So many of `ATTEMPTS` broken answers to one case make a failure; fewer are the day's weather.
+BROKEN = 2
+ATTEMPTS = 3
+#: Cases with a broken answer that did not come again, from which on the target as a whole is unreliable.
+UNRELIABLE = 3
+
+Status = Literal["pass", "fail", "inconclusive"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseResult:
+    """What became of one case."""
+
+    case: Case
+    status: Status
+    #: Why it is inconclusive.
+    reason: str = ""
+    #: Attempts that failed, and attempts in all: the rate of a fault that shows now and then.
+    failed: int = 0
+    tried: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingRecord:
+    """Which reading of an open question the target follows."""
+
+    question: str
+    #: A reading's name, "mixed", or "not observed".
+    reading: str
+    #: Reading -> numbers of the exchanges that show it.
+    evidence: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignJudgement:
+    """All that a campaign shows."""
+
+    judgements: Mapping[int, Judgement]
+    results: Mapping[str, CaseResult]
+    observations: tuple[Observation, ...]
+    readings: tuple[ReadingRecord, ...]
+    #: Cases with a broken answer that did not come again.
+    unstable: tuple[str, ...] = field(default=())
+
+
+def memory_of(descriptions: Mapping[str, Description], judged: Iterable[tuple[Exchange, Judgement]]) -> Memory:
+    """What the accepted requests among `judged` have shown to work."""
+    works: set[tuple[str, Json]] = set()
+    for exchange, judgement in judged:
+        if judgement.is_accepted:
+            description = descriptions[exchange.operation]
+            works |= identifiers(description, decoded_request(description, exchange.request))
+    return Memory(works=frozenset(works))
+
+
+def judge_campaign(
+    descriptions: Mapping[str, Description], cases: Mapping[str, Case], exchanges: Iterable[Exchange]
+) -> CampaignJudgement:
+    """Judge all exchanges of a campaign.
+
+    Args:
+        descriptions: by operation.
+        cases: by id, those of the plan and those that were made to explain a failure.
+        exchanges: all of them; the order of their numbers counts, not the order in which they come.
+    """
+    exchanges = sorted(exchanges, key=lambda exchange: exchange.number)
+    judgements = _judgements(descriptions, exchanges)
+    observations = [o for exchange in exchanges for o in judgements[exchange.number].observations]
+    grouped: dict[str, list[Exchange]] = defaultdict(list)
+    for exchange in exchanges:
+        grouped[exchange.case].append(exchange)
+    results: dict[str, CaseResult] = {}
+    unstable: list[str] = []
+    for identifier, group in grouped.items():
+        result, broken = _case_result(cases[identifier], group, judgements)
+        results[identifier] = result
+        if broken:
+            if result.status == "fail" and broken >= BROKEN:
+                observations.append(_broken_observation(descriptions, cases[identifier], group, judgements))
+            elif not _fits_anything(group, judgements):
+                unstable.append(identifier)
+    observations = _blamed(observations, results, exchanges)
+    observations += _repeated(descriptions, exchanges, judgements)
+    observations += _availability(descriptions, exchanges, judgements, unstable, cases)
+    return CampaignJudgement(
+        judgements=judgements,
+        results=results,
+        observations=tuple(observations),
+        readings=tuple(_readings(descriptions, exchanges, judgements)),
+        unstable=tuple(unstable),
+    )
+
+
+def _judgements(descriptions: Mapping[str, Description], exchanges: list[Exchange]) -> dict[int, Judgement]:
+    """Each exchange judged with what the whole campaign knows of identifiers and of names in use."""
+    counted: Counter[tuple[str, str, Json, Json]] = Counter()
+    own: dict[int, frozenset[tuple[str, Json, Json]]] = {}
+    first: dict[int, Judgement] = {}
+    for exchange in exchanges:
+        description = descriptions[exchange.operation]
+        first[exchange.number] = judge_exchange(description, exchange, Memory())
+        # A refused request takes nothing; one without a clear answer may have taken its names.
+        if first[exchange.number].is_accepted or exchange.response is None or exchange.response.status >= 500:
+            decoded = decoded_request(description, exchange.request)
+            own[exchange.number] = frozenset(claim for claim, _ in claims(description, decoded.document))
+            counted.update((exchange.operation, *claim) for claim in own[exchange.number])
+    works = memory_of(descriptions, ((exchange, first[exchange.number]) for exchange in exchanges)).works
+    final = {}
+    for exchange in exchanges:
+        description = descriptions[exchange.operation]
+        decoded = decoded_request(description, exchange.request)
+        mine = own.get(exchange.number, frozenset())
+        taken = frozenset(
+            claim
+            for claim, _ in claims(description, decoded.document)
+            if counted[exchange.operation, *claim] > (claim in mine)
+        )
+        final[exchange.number] = judge_exchange(description, exchange, Memory(works=works, taken=taken))
+    return final
+
+
+def _case_result(
+    case: Case, group: list[Exchange], judgements: Mapping[int, Judgement]
+) -> tuple[CaseResult, int]:
+    """The result of one case, and how many of its attempts were broken."""
+    attempts: dict[int, list[Exchange]] = defaultdict(list)
+    for exchange in group:
+        attempts[exchange.attempt].append(exchange)
+    failed = broken = passed = 0
+    reason = ""
+    for sent in attempts.values():
+        judged = [judgements[exchange.number] for exchange in sent]
+        if any(judgement.is_right is False for judgement in judged):
+            failed += 1
+        elif any(judgement.is_right is None and judgement.answer.kind == "broken" for judgement in judged):
+            broken += 1
+            reason = reason or f"{judged[-1].answer} once, not again"
+        elif case.kind == "robust" and judged[-1].answer.kind == "world":
+            passed += 1  # it asks for no more than an answer below 500
+        elif any(judgement.is_right is None for judgement in judged):
+            reason = next(judgement.reason for judgement in judged if judgement.is_right is None)
+        elif len(sent) == len(case.steps):
+            passed += 1
+        else:
+            reason = reason or "the sequence was not finished"
+    status: Status = "fail" if failed or broken >= BROKEN else "pass" if passed else "inconclusive"
+    count = failed or (broken if broken >= BROKEN else 0)
+    result = CaseResult(
+        case=case, status=status, reason="" if status == "pass" else reason, failed=count, tried=len(attempts)
+    )
+    return result, broken
+
+
+def _fits_anything(group: list[Exchange], judgements: Mapping[int, Judgement]) -> bool:
+    """Whether no answer was broken after all."""
+    return not any(judgements[e.number].answer.kind == "broken" and judgements[e.number].is_right is None for e in group)
+
+
+def _broken_observation(
+    descriptions: Mapping[str, Description], case: Case, group: list[Exchange], judgements: Mapping[int, Judgement]
+) -> Observation:
+    """A case that breaks the target again and again fails its requirement, or availability where it has none."""
+    last = next(e for e in reversed(group) if judgements[e.number].answer.kind == "broken")
+    judgement = judgements[last.number]
+    description = descriptions[case.operation]
+    key = description.id("availability")
+    if judgement.expectation.is_reject:
+        key = description.id(judgement.expectation.violations[0].key) if judgement.expectation.violations else key
+    elif judgement.expectation.is_accept:
+        key = description.id("response.status")
+    return Observation(
+        requirement=key,
+        outcome="fail",
+        exchange=last.number,
+        received=str(judgement.answer),
+        allowed="any documented answer below 500",
+        cause=f"answer {judgement.answer.status}" if judgement.answer.status else "no answer",
+    )
+
+
+# --- blame ----------------------------------------------------------------------------------------------------------
+
+
+def parent_of(case_id: str) -> str:
+    """The planned case that an explaining one was made for."""
+    return case_id.partition("~")[0]
+
+
+def _blamed(
+    observations: list[Observation], results: Mapping[str, CaseResult], exchanges: list[Exchange]
+) -> list[Observation]:
+    """Failures of packed cases counted for the requirement that an explaining case has shown to be the broken one."""
+    case_of = {exchange.number: exchange.case for exchange in exchanges}
+    culprits = _culprits(results)
+    blamed = []
+    for observation in observations:
+        case_id = case_of[observation.exchange]
+        culprit = culprits.get(parent_of(case_id))
+        is_about_acceptance = observation.requirement.endswith(".response.status")
+        if observation.outcome == "fail" and culprit and is_about_acceptance:
+            observation = replace(observation, requirement=culprit)  # noqa: PLW2901 - the observation, moved
+        blamed.append(observation)
+    return blamed
+
+
+def _culprits(results: Mapping[str, CaseResult]) -> dict[str, str]:
+    """Planned case -> the requirement that its failure counts for: that of the smallest failing explanation."""
+    smallest: dict[str, Case] = {}
+    for identifier, result in results.items():
+        parent = parent_of(identifier)
+        if identifier != parent and result.status == "fail":
+            known = smallest.get(parent)
+            if known is None or len(result.case.aspects) < len(known.aspects):
+                smallest[parent] = result.case
+    culprits = {parent: requirement_of(case.aspects[0]) for parent, case in smallest.items() if case.aspects}
+    # A failing pack that shows an aspect already found broken needs no explanation of its own.
+    broken = {case.aspects[0]: requirement for parent, case in smallest.items() if case.aspects for requirement in [culprits[parent]]}
+    for identifier, result in results.items():
+        if result.status == "fail" and identifier not in culprits and result.case.kind in ("accept", "opening", "sequence"):
+            shared = next((aspect for aspect in result.case.aspects if aspect in broken), None)
+            if shared is not None:
+                culprits[identifier] = broken[shared]
+    return culprits
+
+
+# --- campaign-wide claims -------------------------------------------------------------------------------------------
+
+
+def _repeated(
+    descriptions: Mapping[str, Description], exchanges: list[Exchange], judgements: Mapping[int, Judgement]
+) -> Iterator[Observation]:
+    """Ids that have to be new each time."""
+    seen: dict[tuple[str, str], int] = {}
+    for exchange in exchanges:
+        description = descriptions[exchange.operation]
+        judgement = judgements[exchange.number]
+        body = judgement.answer.body
+        if not isinstance(body, dict):
+            continue
+        for name, member in description.success_schema.get("properties", {}).items():
+            value = body.get(name)
+            if not member.get("x-never-repeats") or not isinstance(value, str) or not value:
+                continue
+            earlier = seen.setdefault((name, value), exchange.number)
+            yield Observation(
+                requirement=description.id(f"response.{name}.unique"),
+                outcome="pass" if earlier == exchange.number else "fail",
+                exchange=exchange.number,
+                received="" if earlier == exchange.number else f"{name} {value!r}, as in exchange {earlier}",
+                allowed=f"a {name} that no other answer had",
+                cause="" if earlier == exchange.number else f"{name} repeats",
+            )
+
+
+def _availability(
+    descriptions: Mapping[str, Description],
+    exchanges: list[Exchange],
+    judgements: Mapping[int, Judgement],
+    unstable: list[str],
+    cases: Mapping[str, Case],
+) -> Iterator[Observation]:
+    for operation, description in descriptions.items():
+        key = description.id("availability")
+        mine = [exchange for exchange in exchanges if exchange.operation == operation]
+        shaken = [name for name in unstable if cases[name].operation == operation]
+        for exchange in mine:
+            if judgements[exchange.number].answer.kind != "broken":
+                yield Observation(requirement=key, outcome="pass", exchange=exchange.number)
+        for name in shaken:
+            last = next(e for e in mine if e.case == name and judgements[e.number].answer.kind == "broken")
+            yield Observation(
+                requirement=key,
+                outcome="fail" if len(shaken) >= UNRELIABLE else "inconclusive",
+                exchange=last.number,
+                received=f"{judgements[last.number].answer} to {len(shaken)} of {len(mine)} requests, not when sent again",
+                allowed="any documented answer below 500",
+                cause="now and then no answer or 5xx",
+            )
+
+
+def _readings(
+    descriptions: Mapping[str, Description], exchanges: list[Exchange], judgements: Mapping[int, Judgement]
+) -> Iterator[ReadingRecord]:
+    evidence: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for exchange in exchanges:
+        reading = judgements[exchange.number].reading
+        if reading is not None:
+            evidence[descriptions[exchange.operation].id(reading[0])][reading[1]].append(exchange.number)
+    for description in descriptions.values():
+        for question in description.questions:
+            found = evidence.get(description.id(question.key), {})
+            name = next(iter(found)) if len(found) == 1 else "mixed" if found else "not observed"
+            yield ReadingRecord(
+                question=description.id(question.key),
+                reading=name,
+                evidence={reading: tuple(numbers) for reading, numbers in sorted(found.items())},
+            )

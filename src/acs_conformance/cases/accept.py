@@ -1,0 +1,245 @@
+"""Accept cases: valid requests that pack as many boundary values as they can.
+
+In: a description, the strength of the covering array. Out: `Case`s whose edits each carry the aspects they show, so
+that a refused one can be split. Optional parts, counts, limits and notations meet in a covering array; what varies
+inside the items of a list takes turns over items and rows, so the row with most items shows them all beside each level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from acs_conformance.cases import covering, mangle, values
+from acs_conformance.cases.case import Case, Edit, single
+from acs_conformance.cases.reject import place
+from acs_conformance.description import Description, Node, Relation
+
+#: Items in a list that has no documented maximum, unless one of its enumerations is wider.
+_MANY = 5
+
+
+def opening_case(description: Description) -> Case:
+    """The plain valid request that shows whether anything works at all."""
+    identifier = f"{description.id('response.status')}#plain"
+    return single(identifier, description.operation, "opening", ())
+
+
+def accept_cases(description: Description, strength: int) -> Iterator[Case]:
+    """The covering array's rows, then the near misses of what has to be refused."""
+    factors = _factors(description)
+    for number, row in enumerate(covering.rows(factors, strength), 1):
+        edits = _row_edits(description, row, number)
+        yield _pack(description, f"valid-{number:02}", edits)
+    for number in (0, 1):
+        beside = tuple(_beside_limits(description, number))
+        if beside:
+            yield _pack(description, ("above-lower-limits", "below-upper-limits")[number], beside)
+    near = _near_misses(description)
+    if near:
+        yield _pack(description, "near-miss", near)
+
+
+def _pack(description: Description, aspect: str, edits: tuple[Edit, ...]) -> Case:
+    identifier = f"{description.id('response.status')}#{aspect}"
+    shown = [name for edit in edits for name in edit.aspects]
+    return single(identifier, description.operation, "accept", edits, (identifier, *shown))
+
+
+# --- levels ---------------------------------------------------------------------------------------------------------
+
+#: A level of a factor: the kind of thing that varies, and its value.
+Level = tuple[str, Any]
+
+
+def leader(description: Description, path: str) -> str:
+    """The path whose value `path` has to equal, or `path` itself."""
+    return next((r.other for r in description.relations if r.word == "equal" and r.of == path and r.other), path)
+
+
+def followers(description: Description, path: str) -> list[str]:
+    """Paths whose values have to equal the one at `path`."""
+    return [r.of for r in description.relations if r.word == "equal" and r.other == path]
+
+
+def _factors(description: Description) -> dict[str, list[Level]]:
+    """What has levels: both limits of each value meet everything else, the values beside them come once, packed."""
+    factors: dict[str, list[Level]] = {}
+    for path, node in description.nodes.items():
+        if "[]" in path or leader(description, path) != path:
+            continue
+        levels: list[Level] = []
+        if not node.required:
+            levels.append(("absent", None))
+        if node.type == "array":
+            levels += [("count", count) for count in counts(description, node)]
+        elif node.type == "string" and "enum" not in node.schema:
+            found = values.lengths(description, path)
+            levels += [("length", length) for length in dict.fromkeys((found[0], found[-1]))] if found else []
+        elif node.type != "object":
+            options = values.accepted(description, path)
+            edges = options if len(options) <= 3 or "enum" in node.schema else [options[0], options[-1]]
+            levels += [("value", value) for value in edges]
+        if len(levels) > 1:
+            factors[path] = levels
+    return factors
+
+
+def counts(description: Description, node: Node) -> list[int]:
+    """Item counts that have to be accepted: the limits, and as many items as their widest enumeration has values."""
+    widest = max((len(child.schema.get("enum", ())) for child in description.children(f"{node.path}[]")), default=0)
+    low = max(1, int(node.schema.get("minItems", 1)))
+    high = int(node.schema.get("maxItems", max(_MANY, widest)))
+    beside = high - 1 if "maxItems" in node.schema else low
+    return [count for count in dict.fromkeys((low, low + 1, beside, high)) if low <= count <= high]
+
+
+# --- rows -----------------------------------------------------------------------------------------------------------
+
+
+def _row_edits(description: Description, row: Mapping[str, Level], number: int) -> tuple[Edit, ...]:
+    first: list[Edit] = []
+    later: list[Edit] = []
+    for name, (kind, value) in row.items():
+        path = name.partition(" ")[0]
+        location = tuple(path.split("."))
+        if kind == "absent":
+            first.append(Edit("remove", location, None, _absent(description, path)))
+        elif kind == "count":
+            first.append(Edit("resize", location, value, (_aspect(description, path, "type", f"{value}-items"),)))
+            later += _item_edits(description, path, value, number)
+        elif kind == "length":
+            letters = values.characters(description, path)
+            text = values.text(description, path, value, letters[(number * 7 + len(path)) % len(letters)], number)
+            first.append(Edit("set", location, text, _text_aspects(description, path, text)))
+        elif kind == "value":
+            first.append(Edit("set", location, value.value, (_aspect(description, path, value.keyword, value.aspect),)))
+    return (*first, *later, *_notations(description, number))
+
+
+def _beside_limits(description: Description, number: int) -> Iterator[Edit]:
+    """The value one above the lower limit (0) or one below the upper limit (1), for every node that has one."""
+    for path, node in description.nodes.items():
+        if "[]" in path or leader(description, path) != path or node.type in ("object", "array"):
+            continue
+        if node.type == "string" and "enum" not in node.schema:
+            inner = values.lengths(description, path)[1:-1]
+            if inner:
+                letters = values.characters(description, path)
+                text = values.text(description, path, inner[-number], letters[-1 - number], number)
+                yield Edit("set", tuple(path.split(".")), text, _text_aspects(description, path, text))
+        elif "enum" not in node.schema:
+            between = values.accepted(description, path)[1:-1]
+            if between:
+                value = between[-number]
+                aspect = _aspect(description, path, value.keyword, value.aspect)
+                yield Edit("set", tuple(path.split(".")), value.value, (aspect,))
+
+
+def _notations(description: Description, number: int) -> Iterator[Edit]:
+    """JSON written otherwise takes turns over the rows: how a text is parsed has nothing to do with what it says."""
+    words = ("", *mangle.EQUIVALENT)
+    for turn, name in enumerate(sorted(description.json_parameters)):
+        word = words[(number + turn) % len(words)]
+        if word:
+            yield Edit("mangle", (name,), word, (_aspect(description, name, "content", word),))
+
+
+def _item_edits(description: Description, path: str, count: int, number: int) -> Iterator[Edit]:
+    """What varies inside the items takes turns, another turn in each row."""
+    unique = {relation.of for relation in description.relations if relation.word == "unique"}
+    for child in description.children(f"{path}[]"):
+        if child.type in ("object", "array") or child.derived or leader(description, child.path) != child.path:
+            continue
+        for index in range(count):
+            location, _ = place(child.path, index + 1)
+            turn = number + index
+            if not child.required and turn % 3 == 0:
+                yield Edit("remove", location, None, _absent(description, child.path))
+            elif child.type != "string" or "enum" in child.schema:
+                options = values.accepted(description, child.path)
+                if options:
+                    value = options[turn % len(options)]
+                    yield Edit("set", location, value.value, (_aspect(description, child.path, value.keyword, value.aspect),))
+            else:
+                yield _item_text(description, child.path, location, turn, is_unique=child.path in unique)
+
+
+def _item_text(
+    description: Description, path: str, location: tuple[str | int, ...], turn: int, *, is_unique: bool
+) -> Edit:
+    lengths = values.lengths(description, path)
+    length = lengths[turn % len(lengths)]
+    letters = values.characters(description, path)
+    # Different first characters keep short values different; the step is coprime to most alphabets.
+    text = values.text(description, path, length, letters[(turn * 11 + (3 if is_unique else 0)) % len(letters)], turn)
+    return Edit("set", location, text, _text_aspects(description, path, text))
+
+
+def _text_aspects(description: Description, path: str, text: str) -> tuple[str, ...]:
+    """What a text shows of its own path, and of those that have to equal it."""
+    shown = []
+    for each in (path, *followers(description, path)):
+        schema = description.nodes[each].schema
+        length = len(text)
+        low, high = schema.get("minLength", 0), schema.get("maxLength")
+        keyword = "maxLength" if high is not None and length >= high - 1 else "minLength" if low and length <= low + 1 else "type"
+        shown.append(_aspect(description, each, keyword, str(length)))
+        characters = "pattern" if "pattern" in schema else "type"
+        shown.append(_aspect(description, each, characters, f"first-{values.shown(text[0])}"))
+        shown.append(_aspect(description, each, characters, f"last-{values.shown(text[-1])}"))
+        if len(set(text)) == len(values.characters(description, each)):
+            shown.append(_aspect(description, each, characters, "every-character"))
+    return tuple(dict.fromkeys(shown))
+
+
+def _absent(description: Description, path: str) -> tuple[str, ...]:
+    keyword = "default" if "default" in description.nodes[path].schema else "type"
+    return (_aspect(description, path, keyword, "absent"),)
+
+
+def _aspect(description: Description, path: str, keyword: str, aspect: str) -> str:
+    return f"{description.id(f'{path}.{keyword}')}#{aspect}"
+
+
+# --- near misses ----------------------------------------------------------------------------------------------------
+
+
+def _near_misses(description: Description) -> tuple[Edit, ...]:
+    """What looks like a violation and is none: names that differ in letter case or by one character, equal values where
+    nothing has to be unique, ids of digits only, a default said aloud."""
+    edits: list[Edit] = []
+    sizes: dict[str, int] = {}
+    for relation in description.relations:
+        if relation.word in ("unique", "distinct") and not relation.open:
+            edits += _near_relation(description, relation, sizes)
+    resizes = [Edit("resize", tuple(path.split(".")), count) for path, count in sizes.items()]
+    same: list[Edit] = []
+    for path, node in description.nodes.items():
+        if "enum" in node.schema and "[]" in path:
+            options = values.accepted(description, path)
+            for index in range(sizes.get(path.partition("[]")[0], 1)):
+                location, _ = place(path, index + 1)
+                aspect = _aspect(description, path, "enum", "same-in-all")
+                same.append(Edit("set", location, options[-1].value, (aspect,)))
+        elif "[]" not in path and node.identifier == "bound" and leader(description, path) == path:
+            digits = "".join(char for char in "0123456789" if char in values.characters(description, path))
+            if digits and values.is_acceptable(description, path, digits):
+                shown = [_aspect(description, each, "type", "digits-only") for each in (path, *followers(description, path))]
+                same.append(Edit("set", (path,), digits, tuple(shown)))
+        elif "[]" not in path and "default" in node.schema:
+            value = node.schema["default"]
+            location = tuple(path.split("."))
+            same.append(Edit("set", location, value, (_aspect(description, path, "default", "explicit"),)))
+    return (*resizes, *edits, *same)
+
+
+def _near_relation(description: Description, relation: Relation, sizes: dict[str, int]) -> Iterator[Edit]:
+    items = relation.of.partition("[]")[0]
+    start = sizes.get(items, 1 if relation.word == "unique" else 0)
+    source = place(relation.of, 1)[0] if relation.word == "unique" else tuple((relation.other or "").split("."))
+    for index, (op, aspect) in enumerate((("swapcase", "letter-case"), ("extend", "longer"))):
+        location, _ = place(relation.of, start + index + 1)
+        shown = f"{description.id(relation.key)}#{aspect}"
+        yield Edit("swapcase" if op == "swapcase" else "extend", location, source, (shown,))
+    sizes[items] = start + 2

@@ -1,0 +1,107 @@
+"""Explain a refused pack: find the smallest part of it for which a valid request is refused.
+
+In: packed cases that failed, cases that passed, and a function that sends a case. Out: nothing but the cases sent; the
+campaign's judge finds the culprit among them. Few requests: what any accepted request shows is above suspicion, and a
+pack that holds a culprit already found is explained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from acs_conformance.cases.case import Case, Edit
+
+#: Suspects of one pack that are tried one by one before parts of it are.
+_ONE_BY_ONE = 8
+
+
+def explain(
+    failed: Sequence[Case],
+    passed: Sequence[Case],
+    is_refused: Callable[[Case], bool],
+    may_go_on: Callable[[], bool],
+) -> None:
+    """Send parts of the failed cases until each one is explained.
+
+    Args:
+        failed: packed cases, in the order in which they were sent.
+        passed: cases that were accepted.
+        is_refused: sends a case; whether it fails as well.
+        may_go_on: whether there is still something to spend.
+    """
+    shown = {aspect for case in passed for aspect in case.aspects}
+    culprits: set[str] = set()
+    for case in failed:
+        if len(case.steps) > 1 or not case.edits or any(aspect in culprits for aspect in case.aspects):
+            continue
+        groups = _groups(case)
+        suspects = [group for group in groups if any(aspect not in shown for edit in group for aspect in edit.aspects)]
+        found = _first_single(case, suspects[:_ONE_BY_ONE], is_refused, may_go_on)
+        if found is None and may_go_on():
+            if not is_refused(_part(case, groups, "again")):
+                continue  # not refused again: a fault that shows now and then, which has no smallest part
+            found = _smallest(case, groups, is_refused, may_go_on)
+        culprits.update(aspect for edit in found or () for aspect in edit.aspects)
+
+
+def _groups(case: Case) -> list[tuple[Edit, ...]]:
+    """Edits that belong together: those that show the same aspects, such as one template in all items."""
+    grouped: dict[tuple[str, ...], list[Edit]] = {}
+    for edit in case.edits:
+        if edit.aspects:
+            grouped.setdefault(edit.aspects, []).append(edit)
+    return [tuple(edits) for edits in grouped.values()]
+
+
+def _first_single(
+    case: Case,
+    suspects: Sequence[tuple[Edit, ...]],
+    is_refused: Callable[[Case], bool],
+    may_go_on: Callable[[], bool],
+) -> tuple[Edit, ...] | None:
+    for number, suspect in enumerate(suspects, 1):
+        if not may_go_on():
+            return None
+        if is_refused(_part(case, [suspect], f"single-{number}")):
+            return suspect
+    return None
+
+
+def _smallest(
+    case: Case, groups: list[tuple[Edit, ...]], is_refused: Callable[[Case], bool], may_go_on: Callable[[], bool]
+) -> tuple[Edit, ...]:
+    """Zeller's ddmin over the groups: the smallest refused part that taking away any one group would make accepted."""
+    parts = 2
+    tried = 0
+    while len(groups) >= 2 and may_go_on():
+        size = max(1, len(groups) // parts)
+        for start in range(0, len(groups), size):
+            rest = groups[:start] + groups[start + size :]
+            tried += 1
+            if rest and may_go_on() and is_refused(_part(case, rest, f"part-{tried}")):
+                groups = rest
+                parts = max(parts - 1, 2)
+                break
+        else:
+            if size == 1:
+                break
+            parts = min(len(groups), parts * 2)
+    return tuple(edit for group in groups for edit in group)
+
+
+def _part(case: Case, groups: Sequence[tuple[Edit, ...]], name: str) -> Case:
+    """A case with some of the edits, in their order, and the item counts that they need."""
+    chosen = {edit for group in groups for edit in group}
+    deepest = max((step for edit in chosen for step in edit.location if isinstance(step, int)), default=0)
+    needs = {
+        edit for edit in case.edits if edit.op == "resize" and edit not in chosen and 0 < deepest < int(edit.value)
+    }
+    edits = tuple(
+        Edit(edit.op, edit.location, deepest + 1) if edit in needs else edit
+        for edit in case.edits
+        if edit in chosen or edit in needs
+    )
+    aspects = tuple(dict.fromkeys(aspect for group in groups for edit in group for aspect in edit.aspects))
+    return Case(
+        id=f"{case.id}~{name}", operation=case.operation, kind="accept", steps=(edits,), aspects=aspects, is_enumerated=False
+    )

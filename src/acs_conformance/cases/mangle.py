@@ -1,0 +1,87 @@
+"""JSON texts written otherwise, and JSON texts that are none.
+
+In: a JSON value. Out: a text. `EQUIVALENT` words leave the value as RFC 8259 reads it; `BROKEN` words make a text that
+is not JSON; `UNUSUAL` ones raise an open question.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from acs_conformance.description import Json
+from acs_conformance.wire import compact
+
+
+def _escaped(value: Json) -> str:
+    """Every character of every string as \\uXXXX."""
+    if isinstance(value, str):
+        units = value.encode("utf-16-be", "surrogatepass")
+        return '"' + "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2)) + '"'
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_escaped(name)}:{_escaped(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(_escaped(inner) for inner in value) + "]"
+    return compact(value)
+
+
+def _reversed(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {name: _reversed(inner) for name, inner in reversed(value.items())}
+    return [_reversed(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _with_duplicate(value: Json) -> str:
+    """The first member of the first object twice."""
+    if isinstance(value, list) and value:
+        return "[" + ",".join([_with_duplicate(value[0]), *(compact(inner) for inner in value[1:])]) + "]"
+    name, inner = next(iter(value.items()))
+    return f"{compact(value)[:-1]},{compact(name)}:{compact(inner)}}}"
+
+
+def _unquoted(text: str) -> str:
+    """Member names without quotes."""
+    return text.replace('{"', "{", 1).replace('":', ":", 1)
+
+
+EQUIVALENT: Mapping[str, Callable[[Any], str]] = {
+    "blanks": lambda value: " " + json.dumps(value, ensure_ascii=False, indent=1).replace("\n", "\r\n\t") + "\n",
+    "escapes": _escaped,
+    "member-order": lambda value: compact(_reversed(value)),
+}
+
+BROKEN: Mapping[str, Callable[[Any], str]] = {
+    "empty": lambda _: "",
+    "blank": lambda _: " ",
+    "word": lambda _: "x",
+    "truncated": lambda value: compact(value)[:-1],
+    "half": lambda value: compact(value)[: len(compact(value)) // 2],
+    "headless": lambda value: compact(value)[1:],
+    "trailing-comma": lambda value: f"{compact(value)[:-1]},{compact(value)[-1]}",
+    "trailing-text": lambda value: f"{compact(value)}x",
+    "trailing-bracket": lambda value: f"{compact(value)}{compact(value)[-1]}",
+    "twice": lambda value: compact(value) * 2,
+    "single-quotes": lambda value: compact(value).replace('"', "'"),
+    "unquoted-name": lambda value: _unquoted(compact(value)),
+    "comment": lambda value: f"/**/{compact(value)}",
+    "nan": lambda value: compact(value).replace(":", ":NaN,\"x\":", 1),
+    "raw-control": lambda value: compact(value).replace('"', '"\n', 1),
+    "escaped-twice": lambda value: compact(value).replace('"', '\\"'),
+}
+
+UNUSUAL: Mapping[str, Callable[[Any], str]] = {
+    "duplicate-member": _with_duplicate,
+    "deep": lambda _: "[" * 64 + "]" * 64,
+    "very-deep": lambda _: "[" * 3000 + "]" * 3000,
+    "surrogate": lambda value: compact(value).replace('":"', '":"\\ud800', 1),
+    "not-utf-8": lambda value: compact(value).replace('":"', '":"\udcff', 1),
+}
+
+
+def mangled(word: str, value: Json) -> str:
+    """The text that `word` makes of `value`."""
+    for family in (EQUIVALENT, BROKEN, UNUSUAL):
+        if word in family:
+            return family[word](value)
+    raise KeyError(word)

@@ -1,0 +1,158 @@
+"""Reject cases: requests that break exactly one requirement and are the simplest valid request elsewhere.
+
+In: a description. Out: `Case`s in document order, keyword by keyword, the likeliest faults first. Minimal by
+construction, so a finding needs no shrinking. What is inside a list is broken in the first, second and third item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from acs_conformance.cases import mangle, values
+from acs_conformance.cases.case import Case, Edit, single
+from acs_conformance.description import Description, Location, Node, Relation, steps
+
+#: Item counts in which the last item is the broken one; the aspect says which.
+_PLACES = (1, 2, 3)
+
+
+def reject_cases(description: Description, *, thorough: bool = False) -> Iterator[Case]:
+    """Every enumerated violation; the ones that repeat another fault's look only where `thorough`."""
+    for node in description.nodes.values():
+        if node.required:
+            yield from _required(description, node)
+        if node.location == "json" and node.is_parameter:
+            yield from _content(description, node)
+        yield from _values(description, node, thorough)
+        if node.type == "array":
+            yield from _items(description, node)
+    for relation in description.relations:
+        if not relation.open:
+            yield from _relation(description, relation)
+
+
+def place(path: str, count: int) -> tuple[Location, tuple[Edit, ...]]:
+    """The location of `path` in the last of `count` items, and the edit that makes so many."""
+    location: list[str | int] = []
+    resize: tuple[Edit, ...] = ()
+    for step in steps(path):
+        if step == "[]":
+            if count > 1 and not resize:
+                resize = (Edit("resize", tuple(location), count),)
+            location.append(count - 1)
+        else:
+            location.append(step)
+    return tuple(location), resize
+
+
+def places(path: str) -> tuple[int, ...]:
+    """In which item counts `path` is tried: one only, where it is in no list."""
+    return _PLACES if "[]" in path else (1,)
+
+
+def _suffix(count: int, of: str = "item") -> str:
+    return f"{of}-{count}" if count > 1 else ""
+
+
+def _required(description: Description, node: Node) -> Iterator[Case]:
+    for count in places(node.path):
+        location, resize = place(node.path, count)
+        aspect = _suffix(count) or "absent"
+        yield _case(description, f"{node.path}.required", aspect, (*resize, Edit("remove", location)))
+    if "[]" in node.path:  # the first of two: a server that looks at the last item only
+        location, _ = place(node.path, 1)
+        resize = place(node.path, 2)[1]
+        yield _case(description, f"{node.path}.required", "first-of-2", (*resize, Edit("remove", location)))
+
+
+def _content(description: Description, node: Node) -> Iterator[Case]:
+    for word in mangle.BROKEN:
+        yield _case(description, f"{node.path}.content", word, (Edit("mangle", (node.path,), word),))
+
+
+def _values(description: Description, node: Node, thorough: bool) -> Iterator[Case]:  # noqa: FBT001
+    turns: dict[str, int] = {}
+    for value in values.refused(description, node.path, thorough=thorough):
+        # Values of one keyword take turns in the items, so that each is tried once and each item often.
+        turn = turns.get(value.keyword, 0)
+        turns[value.keyword] = turn + 1
+        counts = places(node.path)
+        count = counts[turn % len(counts)]
+        yield _value_case(description, node, value, count)
+        if turn == 0:
+            for other in counts[1:]:
+                yield _value_case(description, node, value, other)
+
+
+def _value_case(description: Description, node: Node, value: values.Value, count: int) -> Case:
+    location, resize = place(node.path, count)
+    aspect = "-".join(part for part in (value.aspect, _suffix(count)) if part)
+    edit = Edit("set", location, value.value)
+    return _case(description, f"{node.path}.{value.keyword}", aspect, (*resize, edit))
+
+
+def _items(description: Description, node: Node) -> Iterator[Case]:
+    low, high = node.schema.get("minItems", 0), node.schema.get("maxItems")
+    location, _ = place(node.path, 1)
+    if low > 0:
+        yield _case(description, f"{node.path}.minItems", "0", (Edit("set", location, []),))
+    if low > 1:
+        yield _case(description, f"{node.path}.minItems", str(low - 1), (Edit("resize", location, low - 1),))
+    if high is not None:
+        for count in (high + 1, high + 2, high * 2):
+            yield _case(description, f"{node.path}.maxItems", str(count), (Edit("resize", location, count),))
+
+
+def _relation(description: Description, relation: Relation) -> Iterator[Case]:
+    key = relation.key
+    if relation.word == "unique":
+        for aspect, count, left, right in (
+            ("neighbours", 2, 0, 1),
+            ("last-two-of-3", 3, 1, 2),
+            ("first-and-last-of-3", 3, 0, 2),
+            ("first-two-of-3", 3, 0, 1),
+            ("first-and-last-of-5", 5, 0, 4),
+        ):
+            yield _case(description, key, aspect, _equal(relation.of, count, left, right))
+            yield from _apart(description, relation, aspect, count, left, right)
+    elif relation.word == "distinct":
+        for count in _PLACES:
+            location, resize = place(relation.of, count)
+            edit = Edit("copy", location, _plain(relation.other))
+            yield _case(description, key, _suffix(count) or "equal", (*resize, edit))
+        location, _ = place(relation.of, 1)
+        resize = place(relation.of, 2)[1]
+        edit = Edit("copy", location, _plain(relation.other))
+        yield _case(description, key, "first-of-2", (*resize, edit))
+
+
+def _plain(path: str | None) -> Location:
+    return tuple((path or "").split("."))
+
+
+def _equal(path: str, count: int, left: int, right: int) -> tuple[Edit, ...]:
+    source, _ = place(path, left + 1)
+    target, _ = place(path, right + 1)
+    return (*place(path, count)[1], Edit("copy", target, source))
+
+
+def _apart(
+    description: Description, relation: Relation, aspect: str, count: int, left: int, right: int
+) -> Iterator[Case]:
+    """The same, with the items' enumerations different: equality has to count whatever stands beside it."""
+    item = relation.of.rpartition(".")[0]
+    edits: list[Edit] = []
+    for child in description.children(item):
+        options = child.schema.get("enum", [])
+        if len(options) > 1:
+            for turn, position in enumerate((left, right)):
+                location, _ = place(child.path, position + 1)
+                edits.append(Edit("set", location, options[turn]))
+    if edits:
+        yield _case(
+            description, relation.key, f"{aspect}-apart", (*_equal(relation.of, count, left, right), *edits)
+        )
+
+
+def _case(description: Description, key: str, aspect: str, edits: tuple[Edit, ...]) -> Case:
+    return single(f"{description.id(key)}#{aspect}", description.operation, "reject", edits)

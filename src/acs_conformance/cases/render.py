@@ -1,0 +1,206 @@
+"""Render a case: from edits to the bytes that are sent, unsigned.
+
+In: description, case, step and a `Context` (run, bindings, time). Out: a `RawRequest`. The same context gives the same
+bytes; nothing is read from a clock or a random source.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from acs_conformance.cases import mangle
+from acs_conformance.cases.case import Case, Edit
+from acs_conformance.derived import make
+from acs_conformance.description import Description, Json, Location, Node, get, locations, path_of
+from acs_conformance.message import RawRequest
+from acs_conformance.trait import validator_of
+from acs_conformance.wire import Parameters, encode_query, to_parameters, with_value, without
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a rendering depends on besides the case."""
+
+    #: Marks the identifiers of one run, so that two runs on one channel don't collide; lower-case letters and digits.
+    run_id: str
+    #: Unix seconds, from which tokens count their expiry.
+    now: int
+    #: Path -> value of identifiers that exist at the target.
+    bindings: Mapping[str, str] = field(default_factory=dict)
+    #: Secrets that derived values are made with.
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+def render(description: Description, case: Case, step: int, context: Context, attempt: int = 0) -> RawRequest:
+    """The request of one step of a case.
+
+    Args:
+        description: of the case's operation.
+        case: what to render.
+        step: position in its sequence, from 0.
+        context: run, bindings and time.
+        attempt: 0, or the number of a repetition, which gets fresh names.
+    """
+    edits = case.steps[step]
+    if any(edit.op == "again" for edit in edits):
+        return render(description, case, step - 1, context, attempt)
+    named = next((edit.value for edit in edits if edit.op == "names"), step)
+    salt = _salt(context.run_id, case.id, named, attempt)
+    document, edited = _document(description, edits, context, salt)
+    document = _follow(description, document, edited, context)
+    document = _derive(description, document, edited, context)
+    parameters = _parameters(description, document, edits)
+    return _request(description, parameters, edits)
+
+
+def _salt(run_id: str, case: str, step: int, attempt: int) -> str:
+    digest = hashlib.sha256(f"{run_id}\0{case}\0{step}\0{attempt}".encode()).hexdigest()
+    return f"{run_id}-{digest[:10]}"
+
+
+# --- the simplest valid request -----------------------------------------------------------------------------------
+
+
+def base_document(description: Description, context: Context, salt: str) -> dict[str, Any]:
+    """What is required, at its simplest, and what makes an orphan short-lived."""
+    short_lived = description.creates.short_lived if description.creates else {}
+    document = {
+        node.path: base_value(description, node, context, salt, 0)
+        for node in description.parameters
+        if node.required and node.path not in short_lived
+    }
+    return {**document, **short_lived}
+
+
+def base_value(description: Description, node: Node, context: Context, salt: str, index: int) -> Json:
+    """The simplest value of `node`; `index` is the position of the item it is in, from 0."""
+    if node.type == "object":
+        return {
+            child.name: base_value(description, child, context, salt, index)
+            for child in description.children(node.path)
+            if child.required
+        }
+    if node.type == "array":
+        item = description.nodes[f"{node.path}[]"]
+        count = max(1, int(node.schema.get("minItems", 1)))
+        return [base_value(description, item, context, salt, position) for position in range(count)]
+    example = node.schema["x-examples"][0]
+    if node.identifier is None:
+        return example
+    if node.identifier == "bound":
+        return context.bindings.get(node.path, example)
+    name = f"{example}-{context.run_id}" if node.identifier == "run" else f"{example}-{salt}-{index + 1}"
+    return name[: node.schema.get("maxLength", len(name))]
+
+
+# --- edits --------------------------------------------------------------------------------------------------------
+
+
+def _document(
+    description: Description, edits: tuple[Edit, ...], context: Context, salt: str
+) -> tuple[dict[str, Any], set[Location]]:
+    document = base_document(description, context, salt)
+    edited: set[Location] = set()
+    for edit in edits:
+        if edit.op == "resize":
+            node = description.nodes[f"{path_of(edit.location)}[]"]
+            items = [base_value(description, node, context, salt, index) for index in range(edit.value)]
+            document = with_value(document, edit.location, items)
+        elif edit.op == "remove":
+            document = _removed(document, edit.location)
+            edited.add(edit.location)
+        elif edit.op in ("set", "copy", "swapcase", "extend", "pad"):
+            document = with_value(document, edit.location, _new_value(description, document, edit))
+            edited.add(edit.location)
+    return document, edited
+
+
+def _removed(document: Mapping[str, Any], location: Location) -> dict[str, Any]:
+    """Like `without`, and content with what is not there."""
+    try:
+        get(document, location)
+    except LookupError:
+        return dict(document)
+    return without(document, location)
+
+
+def _new_value(description: Description, document: Mapping[str, Any], edit: Edit) -> Json:
+    if edit.op == "set":
+        return edit.value
+    if edit.op == "pad":
+        name = str(get(document, edit.location))
+        return name[-edit.value :] if len(name) >= edit.value else name + "x" * (edit.value - len(name))
+    source = get(document, tuple(edit.value))
+    if edit.op == "swapcase":
+        return str(source).swapcase()
+    if edit.op == "extend":
+        return f"{source}1"
+    return source
+
+
+def _follow(
+    description: Description, document: dict[str, Any], edited: set[Location], context: Context
+) -> dict[str, Any]:
+    """What has to equal another value follows it, unless it is under test itself or can't hold that value."""
+    for relation in description.relations:
+        if relation.word != "equal" or relation.other is None:
+            continue
+        try:
+            leader = get(document, tuple(relation.other.split(".")))
+        except LookupError:
+            continue
+        if validator_of(description, relation.of).is_valid(leader):
+            for location in list(locations(document, relation.of)):
+                if location not in edited:
+                    document = with_value(document, location, leader)
+    return document
+
+
+def _derive(
+    description: Description, document: dict[str, Any], edited: set[Location], context: Context
+) -> dict[str, Any]:
+    for path, node in description.nodes.items():
+        if node.derived is not None:
+            for location in list(locations(document, path)):
+                if location not in edited:
+                    value = make(node, document, location, now=context.now, secrets=context.secrets)
+                    document = with_value(document, location, value)
+    return document
+
+
+# --- the wire -----------------------------------------------------------------------------------------------------
+
+
+def _parameters(description: Description, document: Mapping[str, Any], edits: tuple[Edit, ...]) -> Parameters:
+    # The description's order, whatever the edits did to the dict.
+    ordered = {node.path: document[node.path] for node in description.parameters if node.path in document}
+    parameters = list(to_parameters(description, {**ordered, **document}))
+    for edit in edits:
+        name = str(edit.location[0]) if edit.location else ""
+        if edit.op == "text":
+            parameters = [pair for pair in parameters if pair[0] != name] + [(name, edit.value)]
+        elif edit.op == "mangle":
+            parameters = [
+                (key, mangle.mangled(edit.value, document[name])) if key == name else (key, text)
+                for key, text in parameters
+            ]
+        elif edit.op == "rename":
+            parameters = [(edit.value, text) if key == name else (key, text) for key, text in parameters]
+        elif edit.op == "extra":
+            parameters.append((name, edit.value))
+        elif edit.op == "reorder":
+            parameters.reverse()
+    return tuple(parameters)
+
+
+def _request(description: Description, parameters: Parameters, edits: tuple[Edit, ...]) -> RawRequest:
+    query = encode_query(parameters)
+    method = next((edit.value for edit in edits if edit.op == "method"), description.method)
+    if any(edit.op == "body" for edit in edits):
+        return RawRequest(method, description.path, (("content-type", FORM),), query.encode("ascii"))
+    return RawRequest(method, f"{description.path}?{query}" if query else description.path)

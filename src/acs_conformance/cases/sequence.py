@@ -1,0 +1,52 @@
+"""Sequences: what only several requests in a row can show, without any other operation.
+
+In: a description. Out: `Case`s of several steps. Names are fresh in each step unless an edit says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from acs_conformance.cases.case import Case, Edit
+from acs_conformance.cases.reject import reject_cases
+from acs_conformance.description import Description
+
+
+def sequence_cases(description: Description, jobs: int) -> Iterator[Case]:
+    """Several things created on the same identifiers; one after a refused request, whose names stay free; one twice.
+
+    Args:
+        description: of an operation; one that creates nothing has no sequences.
+        jobs: how many in a row.
+    """
+    if description.creates is None:
+        return
+    status = description.id("response.status")
+    if jobs:
+        yield _case(f"{status}#several", description, ((),) * jobs)
+    refused = next(_late_refusals(description), None)
+    if refused is None:
+        return
+    same_names = Edit("names", (), 0)
+    yield _case(f"{status}#after-refused", description, (refused.edits, (same_names,)))
+    question = next((q for q in description.questions if q.trait == "in-use"), None)
+    if question is not None and any(relation.within for relation in description.relations):
+        # The one step that is open comes last, after one that is accepted anyhow.
+        identifier = f"{description.id(question.key)}#equal-request"
+        yield Case(
+            id=identifier,
+            operation=description.operation,
+            kind="open",
+            steps=((), (Edit("again"),)),
+            aspects=(identifier,),
+        )
+
+
+def _late_refusals(description: Description) -> Iterator[Case]:
+    """Reject cases of the last nodes first: a server that acts before it has checked everything is caught by these."""
+    creating = [case for case in reject_cases(description) if len(case.edits) == 1 and case.edits[0].op == "set"]
+    return iter(reversed(creating))
+
+
+def _case(identifier: str, d: Description, steps: tuple[tuple[Edit, ...], ...]) -> Case:
+    return Case(id=identifier, operation=d.operation, kind="sequence", steps=steps, aspects=(identifier,))

@@ -1,0 +1,338 @@
+"""Values at the edges of a schema: what a node must take, and what it must refuse.
+
+In: a node and its description. Out: named values, in a fixed order, boundaries and near misses first. Nothing here
+knows how values are packed into requests. Whether a value really is on the side it claims is checked against the
+node's own schema, and values that the page leaves open are left out.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from acs_conformance.description import Description, Json, Node
+from acs_conformance.trait import validator_of
+from acs_conformance.violation import compiled, validator
+from acs_conformance.wire import BIG
+
+PRINTABLE = tuple(chr(code) for code in range(0x20, 0x7F))
+CONTROLS = (*(chr(code) for code in range(0x20)), "\x7f")
+#: Letters, digits and blanks beyond ASCII that lenient character tests let pass, and what folding or normalising turns
+#: into ASCII.
+BEYOND_ASCII = (
+    "\u00e9",  # a letter of Latin-1
+    "\u00df",  # a letter that upper-cases to two
+    "\u0131",  # dotless i: upper-cases to I
+    "\u017f",  # long s: folds to s
+    "\u212a",  # Kelvin sign: folds to k
+    "\u0416",  # Cyrillic
+    "\u7528",  # CJK
+    "\uff21",  # fullwidth A: normalises to A
+    "\u0661",  # Arabic digit
+    "\uff11",  # fullwidth digit
+    "\u00b2",  # superscript: a digit to some
+    "\u203f",  # connector punctuation, a word character to none but looks like _
+    "\u2010",  # hyphen
+    "\u00a0",  # no-break space
+    "\u200b",  # zero-width space
+    "\u0301",  # combining accent
+    "\U0001f600",  # beyond the basic plane
+    "\u0080",  # a control of Latin-1
+)
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+#: Texts without a documented limit are tried up to this length; a question may keep them shorter.
+_UNLIMITED = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A named value, and the keyword that it is about."""
+
+    keyword: str
+    aspect: str
+    value: Json
+
+
+def name_of(char: str) -> str:
+    """A character as it stands in an aspect: U+0020."""
+    return f"U+{ord(char):04X}"
+
+
+@functools.lru_cache(maxsize=512)
+def charset(pattern: str) -> str | None:
+    """The ASCII characters that a pattern of the form "any of these, any number" admits; None for any other pattern."""
+    regex = compiled(pattern)
+    inside = "".join(char for char in (*CONTROLS, *PRINTABLE) if regex.fullmatch(char))
+    if len(inside) < 2 or not regex.fullmatch(inside) or not regex.fullmatch(inside[::-1] * 2):
+        return None
+    ordered = "".join(char for char in _LETTERS if char in inside)
+    return ordered + "".join(char for char in inside if char not in ordered)
+
+
+def characters(description: Description, path: str) -> str:
+    """The characters that a text at `path` is built from: its documented set, or the set of ids where there is none."""
+    pattern = description.nodes[path].schema.get("pattern")
+    return (charset(pattern) if pattern else None) or _LETTERS
+
+
+def is_open(description: Description, path: str, value: Json) -> bool:
+    """Whether a question about values at `path` is raised by `value`; what breaks the schema anyhow raises none."""
+    if not validator_of(description, path).is_valid(value):
+        return False
+    return any(matcher.is_valid(value) for matcher in _questions(description, path))
+
+
+@functools.lru_cache(maxsize=1024)
+def _questions(description: Description, path: str) -> tuple[object, ...]:
+    return tuple(
+        validator(question.matches or {})
+        for question in description.questions
+        if question.at == path and not question.unless_derived
+    )
+
+
+def is_acceptable(description: Description, path: str, value: Json) -> bool:
+    """Whether `value` keeps the node's own schema and raises no question."""
+    return bool(validator_of(description, path).is_valid(value)) and not is_open(description, path, value)
+
+
+# --- what has to be accepted ----------------------------------------------------------------------------------------
+
+
+def accepted(description: Description, path: str) -> list[Value]:
+    """Boundary values that the node has to take; for texts see `texts`."""
+    node = description.nodes[path]
+    found = {"integer": _integers, "boolean": _booleans}.get(node.type, _nothing)(node)
+    if "enum" in node.schema:
+        found = [Value("enum", str(value), value) for value in node.schema["enum"]]
+    return [value for value in found if is_acceptable(description, path, value.value)]
+
+
+def _nothing(_node: Node) -> list[Value]:
+    return []
+
+
+def _booleans(_node: Node) -> list[Value]:
+    return [Value("type", "true", True), Value("type", "false", False)]
+
+
+def _integers(node: Node) -> list[Value]:
+    low, high = node.schema.get("minimum"), node.schema.get("maximum")
+    found = []
+    if low is not None:
+        found += [Value("minimum", str(low), low), Value("minimum", str(low + 1), low + 1)]
+    if high is not None:
+        found += [Value("maximum", str(high - 1), high - 1), Value("maximum", str(high), high)]
+    if low is None and high is None:
+        found += [Value("type", "1", 1), Value("type", "0", 0)]
+    return found
+
+
+def lengths(description: Description, path: str) -> list[int]:
+    """Lengths that a text has to be taken in: both limits and one beside each."""
+    node = description.nodes[path]
+    low = max(1, int(node.schema.get("minLength", 1)))
+    high = int(node.schema.get("maxLength", _UNLIMITED))
+    candidates = dict.fromkeys((low, low + 1, high - 1 if "maxLength" in node.schema else low, high))
+    return [n for n in candidates if low <= n <= high and is_acceptable(description, path, characters(description, path)[0] * n)]
+
+
+def text(description: Description, path: str, length: int, first: str, turn: int) -> str:
+    """A text of `length` characters that begins with `first` and shows as many characters as it can.
+
+    `turn` varies which ones: at the full length of the set each character is in it once.
+    """
+    letters = characters(description, path)
+    rest = [char for char in letters if char != first]
+    shift = turn % len(rest) if rest else 0
+    pool = [first, *rest[shift:], *rest[:shift]]
+    return "".join(pool[i % len(pool)] for i in range(length))
+
+
+# --- what has to be refused -----------------------------------------------------------------------------------------
+
+
+def refused(description: Description, path: str, *, thorough: bool = False) -> list[Value]:
+    """Values that break exactly one keyword of the node, by keyword in the schema's order.
+
+    Args:
+        description: the contract.
+        path: of the node.
+        thorough: also those that only a very particular fault would let pass alone.
+    """
+    node = description.nodes[path]
+    turn = list(description.nodes).index(path)
+    found = [*_types(node, thorough), *_enumeration(node), *_characters(node, turn, thorough)]
+    found += [*_lengths(description, node, thorough), *_ranges(node)]
+    own = validator_of(description, path)
+    return [value for value in found if not own.is_valid(value.value)]
+
+
+#: A value of each JSON type, and of each shape that is easily taken for another one.
+def _types(node: Node, thorough: bool) -> Iterator[Value]:  # noqa: FBT001
+    if node.location == "query":
+        if node.type == "integer":
+            for aspect, value in _NOT_NUMBERS.items():
+                yield Value("type", aspect, value)
+        return
+    documented = node.schema["x-examples"][0] if node.schema["x-examples"] else None
+    shapes: Mapping[str, Json] = {
+        "null": None,
+        "true": True,
+        "false": False,
+        "zero": 0,
+        "number": 7,
+        "fraction": 0.5,
+        "text": "x",
+        "empty-text": "",
+        "list": ["x"],
+        "empty-list": [],
+        "object": {"x": "x"},
+        "empty-object": {},
+        "in-list": [documented],
+        "as-text": str(documented),
+    }
+    skip = {
+        "string": {"text", "empty-text", "as-text"},
+        "integer": {"zero", "number"},
+        "number": {"zero", "number", "fraction"},
+        "boolean": {"true", "false"},
+        "object": {"object", "empty-object", "in-list", "as-text"},
+        "array": {"list", "empty-list", "in-list", "as-text"},
+    }[node.type]
+    if node.type not in ("string", "integer"):
+        skip = skip | {"in-list", "as-text"}
+    if not thorough and node.type != "integer":
+        skip = skip | {"false", "zero", "fraction"}
+    for aspect, value in shapes.items():
+        # null is refused where something is required; elsewhere it may mean absent
+        if aspect not in skip and (aspect != "null" or node.required or node.path.endswith("[]")):
+            yield Value("type", aspect, value)
+
+
+_NOT_NUMBERS: Mapping[str, str] = {
+    "word": "abc",
+    "fraction": "12.5",
+    "unit": "60s",
+    "number-then-word": "60abc",
+    "blank-inside": "6 0",
+    "list": "[60]",
+    "object": '{"a":60}',
+    "quoted": '"60"',
+    "true": "true",
+    "null": "null",
+    "nan": "NaN",
+    "infinity": "Infinity",
+    "sign-only": "-",
+    "minus-twice": "--60",
+    "two-numbers": "60;60",
+    "expression": "50+10",
+}
+
+
+def _enumeration(node: Node) -> Iterator[Value]:
+    options = node.schema.get("enum")
+    if not options:
+        return
+    if node.type == "integer":
+        low, high = min(options), max(options)
+        for value in dict.fromkeys((high + 1, low - 1, high + 2, 10, 99, -99, high + 256, high + 2**32, low + 2**32)):
+            if value not in options:
+                yield Value("enum", str(value), value)
+        return
+    misses: dict[str, None] = {}
+    for option in options:
+        for miss in (option.upper(), f"{option} ", f" {option}", option[:-1], f"{option}x", f"{option}\n"):
+            misses.setdefault(miss)
+    first = options[0]
+    for miss in (
+        "",
+        first.capitalize(),
+        first[1:],
+        f"x{options[-1]}",
+        f"{first},{options[-1]}",
+        f"{first}\x00",
+        first[::-1],
+        f"{first}{options[-1]}",
+        *sorted({a[0] + b[1:] for a in options for b in options if len(a) == len(b)}),
+        "default",
+        "none",
+        "0",
+        "*",
+    ):
+        misses.setdefault(miss)
+    for miss in misses:
+        if miss not in options:
+            yield Value("enum", shown(miss), miss)
+
+
+def shown(text: str) -> str:
+    """A text as it stands in an aspect: visible ASCII as it is, everything else by its code, "empty" for nothing."""
+    if not text:
+        return "empty"
+    if len(text) > 40:
+        return f"{len(text)}-characters"
+    return "".join(char if "!" <= char <= "~" and char != "#" else f"<{name_of(char)}>" for char in text)
+
+
+#: Controls that trimming, line-wise anchors, C strings and terminals treat apart; the others take turns over the nodes.
+_NOTABLE_CONTROLS = "\x00\x01\x08\t\n\x0b\x0c\r\x1b\x1c\x1d\x1e\x1f\x7f"
+
+
+def _characters(node: Node, turn: int, thorough: bool) -> Iterator[Value]:  # noqa: FBT001
+    pattern = node.schema.get("pattern")
+    inside = charset(pattern) if pattern else None
+    if inside is None:
+        return
+    tried = [
+        char
+        for code, char in enumerate(CONTROLS)
+        if thorough or char in _NOTABLE_CONTROLS or code % 3 == turn % 3
+    ]
+    outside = [char for char in (*PRINTABLE, *tried, *BEYOND_ASCII) if char not in inside]
+    places = ("inside", "last", "first")
+    for position, char in enumerate(outside):
+        yield Value("pattern", name_of(char), _around(inside, char, places[(position + turn) % 3]))
+    # What trimming, line-wise anchors and prefix tests let pass is tried in every place.
+    for char in outside if thorough else (char for char in " \n\r\t\x00" if char in outside):
+        for where in places:
+            if where != places[(outside.index(char) + turn) % 3]:
+                yield Value("pattern", f"{name_of(char)}-{where}", _around(inside, char, where))
+    for char in " ./":
+        if char in outside:
+            yield Value("pattern", f"{name_of(char)}-only", char)
+    yield Value("pattern", "U+000D-U+000A-last", f"{inside[0]}{inside[1]}\r\n")
+
+
+def _around(inside: str, char: str, where: str) -> str:
+    left, right = inside[:3], inside[-3:]
+    return {"first": f"{char}{left}", "last": f"{left}{char}", "inside": f"{left}{char}{right}"}[where]
+
+
+def _lengths(description: Description, node: Node, thorough: bool) -> Iterator[Value]:  # noqa: FBT001
+    letters = characters(description, node.path)
+    if node.schema.get("minLength", 0) > 0:
+        low = node.schema["minLength"]
+        for length in dict.fromkeys((low - 1, 0)):
+            yield Value("minLength", str(length), (letters * low)[:length])
+    if "maxLength" in node.schema:
+        high = node.schema["maxLength"]
+        far = (high * 2 + 1, 255, 257, 512, 2048) if thorough else ()
+        for length in dict.fromkeys((high + 1, high + 2, high * 2, 256, 1000, 4096, *far)):
+            if length > high:
+                yield Value("maxLength", str(length), (letters * (length // len(letters) + 1))[:length])
+
+
+def _ranges(node: Node) -> Iterator[Value]:
+    low, high = node.schema.get("minimum"), node.schema.get("maximum")
+    if low is not None:
+        for value in dict.fromkeys((low - 1, low - 2, 0, 1, -1, -low, -(2**31), -BIG)):
+            if value < low:
+                yield Value("minimum", str(value), value)
+    if high is not None:
+        low = low or 0
+        wraps = (2**16 + low, 2**32 + low, 2**31, 2**32)
+        for value in dict.fromkeys((high + 1, high + 2, high * 10, high * 60, 2**31 - 1, *wraps, BIG - 1)):
+            if high < value < BIG:
+                yield Value("maximum", str(value), value)

@@ -1,0 +1,194 @@
+"""The emulator itself: a plain function from raw request to raw response, without I/O.
+
+In: descriptions, a policy, settings, and then requests. Out: responses, and what successful calls leave behind. It
+knows no sockets (`server` does) and nothing of the suite that is run against it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from acs_conformance.description import Description, Json, steps
+from acs_conformance.emulator import answers, validation
+from acs_conformance.emulator.answers import Answers
+from acs_conformance.emulator.fault import Call, Fault, Refusal
+from acs_conformance.emulator.gateway import AccessKeys, Gate, Router
+from acs_conformance.emulator.jobs import Jobs, Name, identifiers
+from acs_conformance.emulator.policy import Policy
+from acs_conformance.emulator.readings import Reader
+from acs_conformance.emulator.validation import Breach
+from acs_conformance.message import RawRequest, RawResponse
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an emulator is told about its own world."""
+
+    #: Whether signatures, nonces and times are checked. False for requests that are replayed in process.
+    authenticate: bool = True
+    #: Who may call.
+    access_keys: AccessKeys = field(default_factory=AccessKeys)
+    #: Secrets in derived values, by the name that descriptions use, such as an application's key.
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: Seconds by which a request's date may differ from the clock, either way.
+    window_s: float = 15 * 60
+    #: Seconds for which a nonce is remembered, and how many at most.
+    nonce_lifetime_s: float = 31 * 60
+    nonce_capacity: int = 100_000
+    #: How many created things are remembered.
+    job_capacity: int = 10_000
+    #: 20 hexadecimal digits that all ids start from; None for random ones.
+    id_seed: str | None = None
+
+
+class Emulator:
+    """A stand-in for the operations of some descriptions. One thread at a time may call it.
+
+    Args:
+        descriptions: operation name -> contract.
+        settings: keys, windows and capacities.
+        policy: how it settles what the contracts leave open.
+        fault: the defect it plays; None for none.
+        clock: returns Unix time in seconds.
+
+    Raises:
+        SelectionError: the policy makes a choice that none of the descriptions has.
+    """
+
+    def __init__(
+        self,
+        descriptions: Mapping[str, Description],
+        *,
+        settings: Settings | None = None,
+        policy: Policy | None = None,
+        fault: Fault | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        settings = settings or Settings()
+        policy = policy or Policy.default()
+        policy.check(descriptions.values())
+        ids = identifiers(settings.id_seed)
+        self.jobs = Jobs(new_id=ids.__next__, capacity=settings.job_capacity)
+        self.memory: dict[str, Any] = {}
+        self._ids = ids
+        self._clock = clock
+        self._fault = fault or Fault()
+        self._operations = {
+            name: _Operation(description, policy, settings, clock) for name, description in descriptions.items()
+        }
+        self._router = Router(descriptions, policy)
+        self._gate = (
+            Gate(
+                settings.access_keys,
+                window_s=settings.window_s,
+                nonce_lifetime_s=settings.nonce_lifetime_s,
+                nonce_capacity=settings.nonce_capacity,
+            )
+            if settings.authenticate
+            else None
+        )
+        self._numbers = itertools.count(1)
+
+    def handle(self, request: RawRequest) -> RawResponse:
+        """The response to `request`. Never raises: a bug in here is logged and answered 500 InternalError."""
+        request_id = next(self._ids).upper()
+        try:
+            return self._handle(request, request_id)
+        except Exception:
+            _LOG.exception("a bug of the emulator, answered 500")
+            refusal = Refusal(status=500, code="InternalError", message="The emulator failed; its log says how.")
+            return answers.refuse(refusal, request, request_id, "")
+
+    def _handle(self, request: RawRequest, request_id: str) -> RawResponse:
+        number = next(self._numbers)
+        action, refused = self._router.route(request)
+        if refused is None and self._gate is not None:
+            refused = self._gate.check(request, self._clock())
+        refused = self._fault.refusal(request, refused, self.memory)
+        operation = self._operations.get(action)
+        if refused is not None or operation is None:
+            product = operation.description.product if operation else ""
+            return answers.refuse(refused or self._router.unknown, request, request_id, product)
+        return self._call(operation, request, request_id, number)
+
+    def _call(self, operation: _Operation, request: RawRequest, request_id: str, number: int) -> RawResponse:
+        reading = operation.reader.read(request)
+        if operation.refuses_used_names and not reading.breaches:
+            reading.breaches = list(self._in_use(operation, reading.document))
+        call = Call(
+            description=operation.description,
+            document=reading.document,
+            request=request,
+            traits=frozenset(reading.traits),
+            number=number,
+            operation_number=next(operation.numbers),
+        )
+        found = self._fault.breaches(call, reading.breaches, self.memory)
+        if found:
+            response = operation.answers.error(found, request, request_id)
+        else:
+            response = operation.answers.success(request_id, self._effect(operation, call))
+        return self._fault.answer(call, found, response, self.memory)
+
+    def _effect(self, operation: _Operation, call: Call) -> Callable[[], str]:
+        """Does what a successful call does; gives the ids of the answer, first that of what was created.
+
+        The place where operations that look at created things, or end them, will be told apart from others.
+        """
+        if operation.description.creates is None:
+            return self._ids.__next__
+        # Which names are in use matters only to a server that refuses them, and costs as much as the validation.
+        names = operation.names(call.document) if operation.refuses_used_names else ()
+        job = self.jobs.create(operation.description.operation, call.document, self._clock(), names)
+        return itertools.chain([job.id], self._ids).__next__
+
+    def _in_use(self, operation: _Operation, document: Mapping[str, Json]) -> Iterator[Breach]:
+        for name in operation.names(document):
+            if self.jobs.user(name) is not None:
+                yield operation.in_use(name)
+                return
+
+
+class _Operation:
+    """One operation as this emulator plays it."""
+
+    def __init__(
+        self, description: Description, policy: Policy, settings: Settings, clock: Callable[[], float]
+    ) -> None:
+        self.description = description
+        self.reader = Reader(description, policy, now_s=clock, secrets=settings.secrets)
+        self.answers = Answers(description, policy)
+        self.numbers = itertools.count(1)
+        self._scoped = [
+            (relation.of, steps(relation.of), steps(relation.within))
+            for relation in description.relations
+            if relation.word == "unique" and relation.within is not None
+        ]
+        readings = [policy.reading(description, q) for q in description.questions if q.trait == "in-use"]
+        self.refuses_used_names = any(reading and reading.effect == "refuse" for reading in readings)
+
+    def names(self, document: Mapping[str, Json]) -> Iterator[Name]:
+        """The names in a document that can be used once in their scope, beyond the request itself."""
+        for path, of, within in self._scoped:
+            scope = [value for _, value in validation.find(document, within)]
+            for _, value in validation.find(document, of):
+                yield path, repr(scope), repr(value)
+
+    def in_use(self, name: Name) -> Breach:
+        """The breach of using a name that another one uses."""
+        path = name[0]
+        location = tuple(0 if step == "[]" else step for step in steps(path))
+        return Breach(
+            location=location,
+            path=path,
+            keyword="in-use",
+            kind="other",
+            rows=self.description.refusals.other,
+        )

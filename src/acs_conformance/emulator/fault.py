@@ -1,0 +1,70 @@
+"""Seeded defects: where a fault of the catalogue can reach into the emulator.
+
+A fault sees one decoded call and may change what the emulator found or answers; the base class changes nothing. It must
+know nothing of the suite: it plays a server, not a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from acs_conformance.description import Description, Json
+from acs_conformance.emulator.validation import Breach
+from acs_conformance.message import RawRequest, RawResponse
+
+#: What a fault remembers between calls; one per emulator, empty at first.
+Memory = MutableMapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An answer of the gateway: the request never reaches the operation."""
+
+    status: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request to a known operation, decoded and read as the policy says."""
+
+    description: Description
+    #: Parameter -> value. A text where a value could not be read; unknown parameters are not in it.
+    document: dict[str, Json]
+    request: RawRequest
+    #: Trait words of the open questions that the request raises, such as "repeated-parameter".
+    traits: frozenset[str]
+    #: How many requests the emulator has been asked, and how many for this operation, this one included.
+    number: int
+    operation_number: int
+
+
+class Fault:
+    """A server without a defect; a defect overrides one hook or several.
+
+    Attributes:
+        id: name in the catalogue.
+    """
+
+    id: str = "none"
+
+    def refusal(self, request: RawRequest, refused: Refusal | None, memory: Memory) -> Refusal | None:  # noqa: ARG002
+        """What the gateway makes of `request`, given what a faultless one does; None lets it pass."""
+        return refused
+
+    def breaches(self, call: Call, found: list[Breach], memory: Memory) -> list[Breach]:  # noqa: ARG002
+        """The breaches that the operation sees, given those there are, in document order; none: it succeeds."""
+        return found
+
+    def answer(
+        self,
+        call: Call,  # noqa: ARG002
+        found: list[Breach],  # noqa: ARG002
+        response: RawResponse,
+        memory: Memory,  # noqa: ARG002
+    ) -> RawResponse:
+        """The response that goes out, given the one made for `found`."""
+        return response

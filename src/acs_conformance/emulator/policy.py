@@ -1,0 +1,125 @@
+"""How a faultless server settles what the contract leaves open: one choice by name for each open point.
+
+In: a description, whose open questions and error rows say what there is to choose. Out: `Policy` records, and for the
+proof of the suite a covering set of them: whatever the suite says about one of these servers is a false alarm.
+
+The points are the keys of the description's open questions, chosen by the name of a reading, and some of the emulator's
+own, `answer.…`, for freedoms that every server has without a question being asked.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from acs_conformance.description import Description, Question, Reading
+from acs_conformance.errors import SelectionError
+
+# What a server can do where the contract says nothing at all, by the trait's word; the first is the default.
+_ANY = {
+    "repeated-parameter": ("last", "first", "refused"),
+    "duplicate-member": ("last", "first", "refused"),
+    "lone-surrogate": ("replaced", "refused"),
+    "invalid-utf-8": ("replaced", "refused"),
+    "deep-nesting": ("read", "refused"),
+    "big-number": ("read", "refused"),
+    "letter-case": ("counts-not", "counts"),
+    "form-body": ("counts", "counts-not"),
+    "method": ("taken", "refused"),
+}
+
+# Where readings differ, the emulator is lenient by default, but for numbers in odd notations.
+_LENIENCE = ("accept", "absent", "refuse", "number", "any")
+
+#: The default error row is the first one that the description names for the case; "last" is the other end of the list.
+_ANSWERS = {
+    # Which of several breaches is answered.
+    "answer.order": ("document", "missing-first", "reverse"),
+    # What follows a Code that admits a suffix; `Name` is the last documented name of the place.
+    "answer.suffix": ("none", "Name", ".Name", ".path"),
+    # Which of the rows that may answer a vacant value does.
+    "answer.vacant": ("first", "last"),
+    # Which of the rows that may answer an open question's refusal does.
+    "answer.refusal": ("first", "second", "last"),
+    "answer.message": ("sentence", "terse", "long"),
+    # Whether error bodies have the gateway's further members.
+    "answer.members": ("gateway", "documented"),
+}
+
+
+def any_choices(question: Question) -> tuple[str, ...]:
+    """What the emulator can do about a question whose only reading is that anything goes; default first."""
+    return _ANY.get(question.trait, ())
+
+
+@functools.lru_cache(maxsize=256)
+def options(description: Description) -> Mapping[str, tuple[str, ...]]:
+    """Point -> names of the choices there, the default first."""
+    found: dict[str, tuple[str, ...]] = {}
+    for question in description.questions:
+        readings = sorted(question.readings, key=lambda reading: _LENIENCE.index(reading.effect))
+        names = tuple(reading.name for reading in readings if reading.effect != "any") or any_choices(question)
+        if names:
+            found[question.key] = names
+    return MappingProxyType(found | _ANSWERS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """One choice at each point; where none is made, the default holds.
+
+    Attributes:
+        choices: point -> name of the choice.
+    """
+
+    choices: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def default(cls) -> Policy:
+        """The lenient policy: what can be taken is, what the page calls without effect has none."""
+        return cls()
+
+    def choice(self, description: Description, point: str) -> str:
+        """The name chosen at a point of `description`; "" where it has no such point."""
+        names = options(description).get(point)
+        if names is None:
+            return ""
+        return self.choices.get(point, names[0])
+
+    def reading(self, description: Description, question: Question) -> Reading | None:
+        """The reading chosen of a question; None where the contract says nothing at all."""
+        name = self.choice(description, question.key)
+        return next((reading for reading in question.readings if reading.name == name), None)
+
+    def check(self, descriptions: Iterable[Description]) -> None:
+        """Whether every choice exists at one of `descriptions`.
+
+        Raises:
+            SelectionError: one does not.
+        """
+        known: dict[str, set[str]] = {}
+        for description in descriptions:
+            for point, names in options(description).items():
+                known.setdefault(point, set()).update(names)
+        for point, name in self.choices.items():
+            if point not in known:
+                raise SelectionError("point of a policy", point, sorted(known))
+            if name not in known[point]:
+                raise SelectionError(f"choice at {point}", name, sorted(known[point]))
+
+
+def variants(description: Description) -> tuple[tuple[str, Policy], ...]:
+    """Named faultless servers: the default, each other choice alone, and all choices pairwise.
+
+    The same description gives the same variants, in the same order and under the same names.
+    """
+    import covertable  # type: ignore[import-untyped]  # wanted by the proof alone
+
+    points = options(description)
+    chosen: list[tuple[str, dict[str, str]]] = [("default", {})]
+    chosen += [(f"{point}={name}", {point: name}) for point, names in points.items() for name in names[1:]]
+    rows = covertable.make({point: list(names) for point, names in points.items()})
+    chosen += [(f"pairwise-{number}", dict(sorted(row.items()))) for number, row in enumerate(rows, 1)]
+    return tuple((name, Policy(choices=MappingProxyType(choices))) for name, choices in chosen)

@@ -1,0 +1,162 @@
+"""Verdicts: one for each requirement, from all that was observed, and the exit code that follows.
+
+In: requirements, the plan's aspects, a judged campaign. Out: `Result`s in the requirements' order. Pure. Only a pass
+counts as a pass: what was not sent, throttled or not decided is never one.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from acs_conformance.campaign_judge import CampaignJudgement
+from acs_conformance.judge import Observation
+from acs_conformance.requirement import Requirement
+
+
+class Verdict(enum.IntEnum):
+    """Ordered: combining two keeps the greater."""
+
+    NONE = 0
+    PASS = 1
+    INCONCLUSIVE = 2
+    FAIL = 3
+    ERROR = 4
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class ExitCode(enum.IntEnum):
+    """What the command says to the shell."""
+
+    CONFORMS = 0
+    FAILED = 1
+    USAGE = 2
+    INCONCLUSIVE = 3
+    ERROR = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The verdict on one requirement, with its counts and evidence."""
+
+    requirement: Requirement
+    verdict: Verdict
+    #: Why, where the verdict is not a pass.
+    reason: str
+    #: Aspects that the plan enumerates, and how many of them were decided.
+    planned: int
+    decided: int
+    #: Observations that passed and failed.
+    passed: int
+    failed: int
+    #: Numbers of exchanges: of the failures if there are any, else of some passes.
+    evidence: tuple[int, ...]
+    failures: tuple[Observation, ...] = ()
+
+    @property
+    def counts(self) -> bool:
+        """Whether it bears on the exit code: a conditional requirement whose situation did not arise does not."""
+        return not (self.requirement.conditional and self.verdict is Verdict.NONE)
+
+
+#: Exchanges named as evidence of a pass.
+_SHOWN = 5
+
+
+def verdicts(
+    requirements: Iterable[Requirement],
+    aspects: Mapping[str, Sequence[str]],
+    judged: CampaignJudgement,
+    *,
+    stopped: str = "",
+) -> tuple[Result, ...]:
+    """The result of each requirement.
+
+    Args:
+        requirements: those that were selected.
+        aspects: requirement id -> what its plan enumerates.
+        judged: the campaign.
+        stopped: why the campaign ended early, or "".
+    """
+    by_requirement: dict[str, list[Observation]] = defaultdict(list)
+    for observation in judged.observations:
+        by_requirement[observation.requirement].append(observation)
+    decided: set[str] = set()
+    reasons: dict[str, str] = {}
+    for result in judged.results.values():
+        for aspect in result.case.aspects:
+            # An explaining case decides its own aspects; a failed pack leaves those that no other request shows open.
+            if result.status == "pass" or (result.status == "fail" and _is_single(result.case.aspects)):
+                decided.add(aspect)
+            elif result.reason:
+                reasons.setdefault(aspect, result.reason)
+    return tuple(
+        _result(requirement, aspects.get(requirement.id, ()), by_requirement[requirement.id], decided, reasons, stopped)
+        for requirement in requirements
+    )
+
+
+def _is_single(aspects: tuple[str, ...]) -> bool:
+    return len(aspects) <= 2
+
+
+def _result(
+    requirement: Requirement,
+    planned: Sequence[str],
+    observations: list[Observation],
+    decided: set[str],
+    reasons: Mapping[str, str],
+    stopped: str,
+) -> Result:
+    failures = tuple(o for o in observations if o.outcome == "fail")
+    passes = [o for o in observations if o.outcome == "pass"]
+    undecided = [aspect for aspect in planned if aspect not in decided]
+    shaken = next((o.received for o in observations if o.outcome == "inconclusive"), "")
+    verdict, reason = Verdict.PASS, ""
+    if failures:
+        verdict, reason = Verdict.FAIL, f"received {failures[0].received}, allowed {failures[0].allowed}"
+    elif shaken:
+        verdict, reason = Verdict.INCONCLUSIVE, shaken
+    elif undecided:
+        verdict = Verdict.NONE if len(undecided) == len(planned) and not passes else Verdict.INCONCLUSIVE
+        why = next((reasons[aspect] for aspect in undecided if aspect in reasons), stopped or "not sent")
+        verdict = Verdict.INCONCLUSIVE if any(aspect in reasons for aspect in undecided) else verdict
+        reason = f"{len(undecided)} of {len(planned)} cases not decided: {why}"
+    elif not passes and not planned:
+        verdict, reason = Verdict.NONE, stopped or "no answer showed it"
+    shown = failures or tuple(passes[:_SHOWN])
+    return Result(
+        requirement=requirement,
+        verdict=verdict,
+        reason=reason,
+        planned=len(planned),
+        decided=len(planned) - len(undecided),
+        passed=len(passes),
+        failed=len(failures),
+        evidence=tuple(dict.fromkeys(o.exchange for o in shown)),
+        failures=failures,
+    )
+
+
+def exit_code(results: Iterable[Result], allowed: Iterable[str] = (), *, has_error: bool = False) -> ExitCode:
+    """The exit code of a run.
+
+    Args:
+        results: of the selected requirements.
+        allowed: ids that may stay inconclusive or without a verdict.
+        has_error: whether the tool itself failed somewhere.
+    """
+    tolerated = frozenset(allowed)
+    found = [result for result in results if result.counts]
+    if any(result.verdict is Verdict.FAIL for result in found):
+        return ExitCode.FAILED
+    if has_error or any(result.verdict is Verdict.ERROR for result in found):
+        return ExitCode.ERROR
+    undecided = [r for r in found if r.verdict in (Verdict.NONE, Verdict.INCONCLUSIVE)]
+    if any(result.requirement.id not in tolerated for result in undecided) or not found:
+        return ExitCode.INCONCLUSIVE
+    return ExitCode.CONFORMS
