@@ -111,7 +111,11 @@ def test_unknown_names_break_nothing():
         (["a", "in"], [((OUT, 1, "UserId"), "distinct", "other")]),
         (
             ["in", "in"],
-            [((OUT, 1, "UserId"), "unique", "other")] + [((OUT, i, "UserId"), "distinct", "other") for i in (0, 1)],
+            [
+                ((OUT, 0, "UserId"), "distinct", "other"),
+                ((OUT, 1, "UserId"), "unique", "other"),
+                ((OUT, 1, "UserId"), "distinct", "other"),
+            ],
         ),
         (["a", "A", "a ", "IN"], []),
     ],

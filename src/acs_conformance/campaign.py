@@ -1,15 +1,15 @@
 """Run a campaign: send the cases of a plan, retry what the day's weather spoiled, explain what was refused.
 
-In: plans, a recorder, limits. Out: the exchanges and the cases, in a `Journal`; the verdicts are made from these by pure
-functions, so that a killed run, a merge of shards and pytest come to the same. The one engine: the command line and the
-pytest plugin both call it.
+In: plans, a recorder, limits. Out: the exchanges and the cases, in a `Journal`; the verdicts are made from these by
+pure functions, so that a killed run, a merge of shards and pytest come to the same. The one engine: the command line and
+the pytest plugin both call it.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from acs_conformance.campaign_judge import ATTEMPTS, BROKEN, memory_of
@@ -36,6 +36,9 @@ _ALL_REFUSED = 6
 #: Requirements whose first failure is sent once more to learn its rate, and requests spent on explaining refusals.
 _CONFIRMED = 15
 _EXPLAINING = 120
+
+#: Kinds of cases that have to be accepted.
+VALID = ("opening", "accept", "sequence")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,27 +133,38 @@ class Campaign:
         """Send everything; an early end is told by `stopped`."""
         try:
             for plan in self.plans:
-                self._run_plan(plan)
+                self.run_valid(plan)
+                self.run_cases(case for case in plan.cases if case.kind not in VALID)
         except Stopped as stop:
             self.stopped = str(stop)
 
-    def run_cases(self, cases: Iterable[Case]) -> dict[str, Judgement]:
-        """Send some cases; the judgement of each one's last exchange, by case id.
+    def run_valid(self, plan: Plan, sent: Container[str] = ()) -> None:
+        """Send what has to be accepted, unless it was `sent` before, and explain what is refused.
 
         Raises:
             Stopped: the run ended early.
         """
-        return {case.id: self._run_case(case) for case in cases}
-
-    def _run_plan(self, plan: Plan) -> None:
-        valid = [case for case in plan.cases if case.kind in ("opening", "accept", "sequence")]
-        rest = [case for case in plan.cases if case.kind not in ("opening", "accept", "sequence")]
+        valid = [case for case in plan.cases if case.kind in VALID and case.id not in sent]
         judged: dict[str, Judgement] = {}
         for case in valid:
-            judged.update(self.run_cases([case]))
+            judged[case.id] = self._run_case(case)
             self._check_valid(case, judged)
-        self._explain(plan, valid, judged)
-        self.run_cases(rest)
+        self._explain(valid, judged)
+
+    def run_cases(self, cases: Iterable[Case]) -> None:
+        """Send some cases.
+
+        Raises:
+            Stopped: the run ended early.
+        """
+        for case in cases:
+            self._run_case(case)
+
+    def resume(self) -> None:
+        """Go on from what the journal holds, after another process has added to it."""
+        self._number = max((exchange.number for exchange in self.journal.exchanges), default=0)
+        judged = [(e, judge_exchange(self.descriptions[e.operation], e, Memory())) for e in self.journal.exchanges]
+        self._memory = memory_of(self.descriptions, judged)
 
     # --- one case ---------------------------------------------------------------------------------------------------
 
@@ -198,7 +212,9 @@ class Campaign:
         self._check_silence(exchange, is_unreachable)
         judgement = judge_exchange(description, exchange, self._memory)
         if judgement.is_accepted:
-            self._memory = Memory(works=self._memory.works | memory_of(self.descriptions, [(exchange, judgement)]).works)
+            self._memory = Memory(
+                works=self._memory.works | memory_of(self.descriptions, [(exchange, judgement)]).works
+            )
         return judgement
 
     def _wait_s(self, backoff: float) -> float:
@@ -217,9 +233,11 @@ class Campaign:
 
     # --- explaining -------------------------------------------------------------------------------------------------
 
-    def _explain(self, plan: Plan, valid: list[Case], judged: Mapping[str, Judgement]) -> None:
+    def _explain(self, valid: list[Case], judged: Mapping[str, Judgement]) -> None:
         """Find the smallest difference from an accepted request for which a valid request is refused."""
-        failed = [case for case in valid if judged[case.id].is_right is False or judged[case.id].answer.kind == "broken"]
+        failed = [
+            case for case in valid if judged[case.id].is_right is False or judged[case.id].answer.kind == "broken"
+        ]
         accepted = [case for case in valid if judged[case.id].is_accepted and judged[case.id].is_right]
         if not failed or not accepted:
             return
@@ -241,7 +259,7 @@ class Campaign:
         if limits.max_seconds is not None and self._clock() - self._start >= limits.max_seconds:
             raise Stopped(f"the limit of {limits.max_seconds:g} seconds was reached")
 
-    def _check_silence(self, exchange: Exchange, is_unreachable: bool) -> None:  # noqa: FBT001
+    def _check_silence(self, exchange: Exchange, is_unreachable: bool) -> None:
         self._silent = self._silent + 1 if exchange.response is None else 0
         answered = any(earlier.response is not None for earlier in self.journal.exchanges)
         if is_unreachable and not answered and self._silent >= ATTEMPTS:
@@ -257,7 +275,11 @@ class Campaign:
         if case.kind == "opening" and judgement.answer.kind in ("gateway", "world", "throttled"):
             raise Stopped(f"the plain valid request was answered {judgement.reason}")
         answers = {str(other.answer) for other in judged.values()}
-        if len(judged) >= _ALL_REFUSED and len(answers) == 1 and not any(other.is_accepted for other in judged.values()):
+        if (
+            len(judged) >= _ALL_REFUSED
+            and len(answers) == 1
+            and not any(other.is_accepted for other in judged.values())
+        ):
             raise Stopped(f"{len(judged)} of {len(judged)} valid requests were answered {judgement.answer}")
 
     def _check_everything_accepted(self, case: Case, judgement: Judgement) -> None:
@@ -276,5 +298,3 @@ def _asked_wait_s(headers: tuple[tuple[str, str], ...]) -> float | None:
         if text is not None and text.strip().isascii() and text.strip().isdigit():
             return int(text) * unit
     return None
-
-

@@ -139,9 +139,7 @@ def _judgements(descriptions: Mapping[str, Description], exchanges: list[Exchang
     return final
 
 
-def _case_result(
-    case: Case, group: list[Exchange], judgements: Mapping[int, Judgement]
-) -> tuple[CaseResult, int]:
+def _case_result(case: Case, group: list[Exchange], judgements: Mapping[int, Judgement]) -> tuple[CaseResult, int]:
     """The result of one case, and how many of its attempts were broken."""
     attempts: dict[int, list[Exchange]] = defaultdict(list)
     for exchange in group:
@@ -173,7 +171,9 @@ def _case_result(
 
 def _fits_anything(group: list[Exchange], judgements: Mapping[int, Judgement]) -> bool:
     """Whether no answer was broken after all."""
-    return not any(judgements[e.number].answer.kind == "broken" and judgements[e.number].is_right is None for e in group)
+    return not any(
+        judgements[e.number].answer.kind == "broken" and judgements[e.number].is_right is None for e in group
+    )
 
 
 def _broken_observation(
@@ -218,7 +218,7 @@ def _blamed(
         culprit = culprits.get(parent_of(case_id))
         is_about_acceptance = observation.requirement.endswith(".response.status")
         if observation.outcome == "fail" and culprit and is_about_acceptance:
-            observation = replace(observation, requirement=culprit)  # noqa: PLW2901 - the observation, moved
+            observation = replace(observation, requirement=culprit)
         blamed.append(observation)
     return blamed
 
@@ -234,9 +234,18 @@ def _culprits(results: Mapping[str, CaseResult]) -> dict[str, str]:
                 smallest[parent] = result.case
     culprits = {parent: requirement_of(case.aspects[0]) for parent, case in smallest.items() if case.aspects}
     # A failing pack that shows an aspect already found broken needs no explanation of its own.
-    broken = {case.aspects[0]: requirement for parent, case in smallest.items() if case.aspects for requirement in [culprits[parent]]}
+    broken = {
+        case.aspects[0]: requirement
+        for parent, case in smallest.items()
+        if case.aspects
+        for requirement in [culprits[parent]]
+    }
     for identifier, result in results.items():
-        if result.status == "fail" and identifier not in culprits and result.case.kind in ("accept", "opening", "sequence"):
+        if (
+            result.status == "fail"
+            and identifier not in culprits
+            and result.case.kind in ("accept", "opening", "sequence")
+        ):
             shared = next((aspect for aspect in result.case.aspects if aspect in broken), None)
             if shared is not None:
                 culprits[identifier] = broken[shared]
@@ -292,7 +301,7 @@ def _availability(
                 requirement=key,
                 outcome="fail" if len(shaken) >= UNRELIABLE else "inconclusive",
                 exchange=last.number,
-                received=f"{judgements[last.number].answer} to {len(shaken)} of {len(mine)} requests, not when sent again",
+                received=f"{judgements[last.number].answer} to {len(shaken)} of {len(mine)} requests, not again",
                 allowed="any documented answer below 500",
                 cause="now and then no answer or 5xx",
             )

@@ -50,6 +50,8 @@ class Node:
     #: Line of the node in openapi.yaml, and of each of its keywords.
     line: int
     keyword_lines: Mapping[str, int]
+    #: Values to start from; the first one is its value in the simplest request. Objects and lists have none.
+    examples: tuple[Json, ...] = ()
     #: "bound": names a thing that exists at the target; "run": made for a run; "fresh": made for a case.
     identifier: Literal["bound", "run", "fresh"] | None = None
     #: How the value follows from others, or None.
@@ -292,11 +294,13 @@ def get(document: Json, location: Location) -> Json:
     Raises:
         LookupError: there is none.
     """
+    inner: Any = document
     for step in location:
-        if isinstance(step, int) != isinstance(document, list) or not isinstance(document, list | dict):
+        # An index of a dict and a name of a list are both a place that is not there.
+        if isinstance(inner, list) is not isinstance(step, int) or not isinstance(inner, list | dict):
             raise LookupError(location)
-        document = document[step]
-    return document
+        inner = inner[step]
+    return inner
 
 
 def locations(document: Json, path: str) -> Iterator[Location]:

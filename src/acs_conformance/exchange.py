@@ -205,7 +205,8 @@ def redacted(description: Description, request: RawRequest) -> tuple[RawRequest,
     The judges say the same of both: a well-made credential is replaced by a mark that they read as one.
     """
     headers = tuple((name, value) for name, value in request.headers if name.lower() in _KEPT_HEADERS)
-    target, body, found = request.target, request.body, []
+    target, body = request.target, request.body
+    found: list[str] = []
     if description.secrets and request.query:
         target, found = _redact_query(description, request)
     if request.body and description.secrets:
@@ -234,9 +235,10 @@ def _credentials(description: Description, request: RawRequest) -> list[str]:
         node = description.nodes[path]
         for location in locations(document, path):
             value = get(document, location)
-            if isinstance(value, str) and value != REDACTED and len(value) > 8:
-                if node.derived is None or is_well_made(node, document, location, value):
-                    found.append(value)
+            if not isinstance(value, str) or value == REDACTED or len(value) <= 8:
+                continue
+            if node.derived is None or is_well_made(node, document, location, value):
+                found.append(value)
     return found
 
 

@@ -1,8 +1,8 @@
 """Judge one exchange: what it shows of each requirement.
 
-In: an exchange and what the campaign has seen. Out: a `Judgement`: observations by requirement, what the target did, and
-the reading it follows. Pure, and judged from the bytes that were sent: the case behind an exchange is not looked at.
-What only many exchanges show is judged in `campaign_judge`.
+In: an exchange and what the campaign has seen. Out: a `Judgement`: observations by requirement, what the target did,
+and the reading it follows. Pure, and judged from the bytes that were sent: the case behind an exchange is not looked
+at. What only many exchanges show is judged in `campaign_judge`.
 """
 
 from __future__ import annotations
@@ -195,7 +195,13 @@ class _Judge:
         """The target decided otherwise than the contract; the first broken requirement answers for it."""
         violations = self.expectation.violations
         key = violations[0].key if violations and self.expectation.is_reject else "response.status"
-        self._see(key, "fail", received=self._received(), allowed=allowed_text(self.description, self.expectation), cause=cause)
+        self._see(
+            key,
+            "fail",
+            received=self._received(),
+            allowed=allowed_text(self.description, self.expectation),
+            cause=cause,
+        )
         return self._end(is_right=False)
 
     def _received(self) -> str:
@@ -215,13 +221,21 @@ class _Judge:
                 self._see(f"error.{row.name}", "pass")
             else:
                 received, allowed = f"{self.answer}", f"status {row.status} with {row.name}"
-                self._see(f"error.{row.name}", "fail", received=received, allowed=allowed, cause=f"status {self.answer.status}")
+                self._see(
+                    f"error.{row.name}",
+                    "fail",
+                    received=received,
+                    allowed=allowed,
+                    cause=f"status {self.answer.status}",
+                )
 
     def _body(self, prefix: Literal["response", "error"], schema: Mapping[str, Json], allowed: str) -> None:
         """Content type, JSON, and each member against `schema`."""
         answer = self.answer
         media = answer.media_type or "no content type"
-        self._claim(f"{prefix}.contentType", answer.media_type == "application/json", media, "application/json", "content type")
+        self._claim(
+            f"{prefix}.contentType", answer.media_type == "application/json", media, "application/json", "content type"
+        )
         if self.exchange.response is not None and len(self.exchange.response.body) >= BODY_LIMIT:
             received = f"{BODY_LIMIT} bytes or more"
             self._claim(f"{prefix}.type", False, received, allowed, "body too long")
@@ -232,7 +246,7 @@ class _Judge:
             for key, is_kept, received in member_claims(prefix, schema, answer.body):
                 self._claim(key, is_kept, received, allowed, key)
 
-    def _claim(self, key: str, is_kept: bool, received: str, allowed: str, cause: str) -> None:  # noqa: FBT001
+    def _claim(self, key: str, is_kept: bool, received: str, allowed: str, cause: str) -> None:
         if is_kept:
             self._see(key, "pass")
         else:
@@ -273,9 +287,7 @@ class _Judge:
             return None
         return self.expectation.questions[0], "accepted" if self.answer.kind == "success" else "refused"
 
-    def _end(
-        self, *, is_right: bool | None, reason: str = "", reading: tuple[str, str] | None = None
-    ) -> Judgement:
+    def _end(self, *, is_right: bool | None, reason: str = "", reading: tuple[str, str] | None = None) -> Judgement:
         return Judgement(
             answer=self.answer,
             expectation=self.expectation,
@@ -296,9 +308,7 @@ def allowed_text(description: Description, expectation: Expectation) -> str:
     return " or ".join(parts)
 
 
-def member_claims(
-    prefix: str, schema: Mapping[str, Json], body: Mapping[str, Json]
-) -> Iterator[tuple[str, bool, str]]:
+def member_claims(prefix: str, schema: Mapping[str, Json], body: Mapping[str, Json]) -> Iterator[tuple[str, bool, str]]:
     """Key, whether it is kept, and what came, for each claim that `schema` makes about the members of `body`."""
     for name, member in schema.get("properties", {}).items():
         path = f"{prefix}.{name}"

@@ -15,7 +15,9 @@ _BLANKS = " \t\n\r\v\f\0\x1c\x1d\x1e\x1f\x85\u00a0\u1680\u2028\u2029\u202f\u205f
     chr(code) for code in range(0x2000, 0x200C)
 )
 _FRACTION = re.compile(r"[+-]?(\d+\.0*|\.0+)")
-_OTHER = re.compile(r"[+-]?(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|\d[\d_,]*|\d*\.?\d+[eE][+-]?\d+|\d+\.?\d*[eE][+-]?\d+)[lLnN]?")
+_OTHER = re.compile(
+    r"[+-]?(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|\d[\d_,]*|\d*\.?\d+[eE][+-]?\d+|\d+\.?\d*[eE][+-]?\d+)[lLnN]?"
+)
 
 
 def candidates(text: str) -> tuple[str, tuple[int, ...]]:

@@ -196,7 +196,12 @@ def _of_answers(description: Description) -> Iterator[Requirement]:
 
 
 def _of_members(
-    description: Description, prefix: Literal["response", "error"], schema: Mapping[str, Json], line: int, *, skip: tuple[str, ...] = ()
+    description: Description,
+    prefix: Literal["response", "error"],
+    schema: Mapping[str, Json],
+    line: int,
+    *,
+    skip: tuple[str, ...] = (),
 ) -> Iterator[Requirement]:
     for name, member in schema.get("properties", {}).items():
         path = f"{prefix}.{name}"
@@ -210,8 +215,7 @@ def _of_members(
             yield _new(description, f"{path}.unique", prefix, path, f"{path} never repeats", line)
         if member.get("type") == "object":
             yield from (
-                _rename(inner, description, f"{path}", name)
-                for inner in _of_members(description, prefix, member, line)
+                _rename(inner, description, f"{path}", name) for inner in _of_members(description, prefix, member, line)
             )
 
 
@@ -236,4 +240,3 @@ def _new(
         line=line,
         conditional=conditional,
     )
-

@@ -116,7 +116,7 @@ def assemble(
         },
         "target": {"url": info.target_url, "kind": info.target_kind},
         "descriptions": [_description(description) for description in descriptions.values()],
-        "statements": [s for description in descriptions.values() for s in _statements(description, results)],
+        "statements": [row for description in descriptions.values() for row in _statements(description, results)],
         "requirements": [_requirement(result) for result in results],
         "readings": _readings(descriptions, judged),
         "findings": findings,
@@ -158,8 +158,8 @@ def _statements(description: Description, results: Iterable[Result]) -> list[dic
     by_statement: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         if result.requirement.operation == description.operation:
-            for statement in result.requirement.statements:
-                by_statement[statement].append(result)
+            for name in result.requirement.statements:
+                by_statement[name].append(result)
     found = []
     for statement in description.statements:
         mine = by_statement[statement.id]
@@ -246,7 +246,9 @@ def _findings(
         for failure in result.failures:
             by_cause[failure.cause].append(failure)
         for cause, failures in by_cause.items():
-            found.append(_finding(descriptions[result.requirement.operation], result, cause, failures, judged, exchanges))
+            found.append(
+                _finding(descriptions[result.requirement.operation], result, cause, failures, judged, exchanges)
+            )
     sharing = Counter(finding["cause"] for finding in found)
     for finding in found:
         finding["shared_by"] = sharing[finding["cause"]]
@@ -264,7 +266,8 @@ def _finding(
     smallest = min(failures, key=lambda failure: (len(exchanges[failure.exchange].request.target), failure.exchange))
     exchange = exchanges[smallest.exchange]
     case = judged.results[exchange.case]
-    tried = [r for r in judged.results.values() if any(f.exchange for f in failures if exchanges[f.exchange].case == r.case.id)]
+    cases = {exchanges[failure.exchange].case for failure in failures}
+    tried = [judged.results[name] for name in cases]
     requirement = result.requirement
     statements = {statement.id: statement for statement in description.statements}
     return {
@@ -287,23 +290,14 @@ def _finding(
 
 def curl(request: RawRequest) -> str:
     """The request as a curl command; the signature's headers are for the reader's own tool to add."""
-    parts = ["curl", "-sS", "-X", request.method, f"$ACS_ENDPOINT{request.target}"]
-    quoted = [part if part.startswith("$ACS_ENDPOINT") is False and _is_plain(part) else _quoted(part) for part in parts]
+    # A target is percent-encoded ASCII, so double quotes are safe around it and let the variable be replaced.
+    parts = ["curl", "-sS", "-X", request.method, f'"$ACS_ENDPOINT{request.target}"']
     for name, value in request.headers:
-        quoted += ["-H", shlex.quote(f"{name}: {value}")]
-    quoted += ["-H", '"Authorization: $ACS_AUTHORIZATION"']
+        parts += ["-H", shlex.quote(f"{name}: {value}")]
+    parts += ["-H", '"Authorization: $ACS_AUTHORIZATION"']
     if request.body:
-        quoted += ["--data-raw", shlex.quote(request.body.decode("latin-1"))]
-    return " ".join(quoted)
-
-
-def _is_plain(part: str) -> bool:
-    return shlex.quote(part) == part
-
-
-def _quoted(part: str) -> str:
-    """A target is percent-encoded ASCII, so double quotes are safe around it and let the variable be replaced."""
-    return f'"{part}"' if part.startswith("$ACS_ENDPOINT") else shlex.quote(part)
+        parts += ["--data-raw", shlex.quote(request.body.decode("latin-1"))]
+    return " ".join(parts)
 
 
 def diagnosis(
@@ -320,7 +314,9 @@ def diagnosis(
     wholesale = Counter(finding["cause"] for finding in findings).most_common(1)
     if wholesale and wholesale[0][1] >= _WHOLESALE:
         cause, number = wholesale[0]
-        words = {"accepted": "accepts invalid requests", "refused": "refuses valid requests"}.get(cause, f"fails by {cause!r}")
+        words = {"accepted": "accepts invalid requests", "refused": "refuses valid requests"}.get(
+            cause, f"fails by {cause!r}"
+        )
         parts.append(f"the target {words}: {number} of {len(results)} requirements fail for this one cause")
     if stopped:
         parts.append(f"stopped early: {stopped}")

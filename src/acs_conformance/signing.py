@@ -25,7 +25,7 @@ from urllib.parse import unquote_to_bytes
 
 import httpx
 
-from acs_conformance.encoding import encode_octets, octets, percent_encode
+from acs_conformance.encoding import encode_octets, octets
 from acs_conformance.errors import CredentialsError
 from acs_conformance.message import RawRequest
 

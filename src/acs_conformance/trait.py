@@ -194,9 +194,9 @@ def _letter_case(
 ) -> Iterator[Trait]:
     """A name that differs from a documented one in letter case or in blanks around it."""
     known = {node.path for node in d.parameters}
-    if any(_resembles(name, known) for name in decoded.document):
-        yield _trait(d, q, ())
-    elif any(_resembles(name, names) for _, name, names in _members(d, decoded)):
+    if any(_resembles(name, known) for name in decoded.document) or any(
+        _resembles(name, names) for _, name, names in _members(d, decoded)
+    ):
         yield _trait(d, q, ())
 
 

@@ -1,7 +1,7 @@
 """Violations: in which points a request document breaks the description.
 
-In: a document as `wire` reads it. Out: `Violation`s, by path and keyword, then by relation. Validated with `jsonschema`;
-the emulator uses another library, so that one bug can't hide in both. Pure.
+In: a document as `wire` reads it. Out: `Violation`s, by path and keyword, then by relation. Validated with
+`jsonschema`; the emulator uses another library, so that one bug can't hide in both. Pure.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 
 _types: TypeChecker = Draft202012Validator.TYPE_CHECKER.redefine("integer", is_integer)
-_Strict: Any = validators.extend(
+_Strict: Any = validators.extend(  # type: ignore[no-untyped-call]
     Draft202012Validator, validators={"pattern": _pattern, "required": _required}, type_checker=_types
 )
 

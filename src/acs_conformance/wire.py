@@ -7,6 +7,7 @@ here knows what is allowed.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -85,7 +86,7 @@ class Decoded:
 
 
 def decode_query(query: str) -> tuple[Parameters, bool]:
-    """A query string as parameters, and whether it was not UTF-8; `+` is a blank, a name without `=` has the text ""."""
+    """A query as parameters, and whether it was not UTF-8; `+` is a blank, a name without `=` has the text ""."""
     pairs = []
     bad = False
     for part in query.split("&") if query else []:
@@ -127,7 +128,7 @@ def decode(description: Description, request: RawRequest) -> Decoded:
     return decode_parameters(description, *decode_query(request.query))
 
 
-def decode_parameters(description: Description, parameters: Parameters, is_not_utf8: bool = False) -> Decoded:  # noqa: FBT001, FBT002
+def decode_parameters(description: Description, parameters: Parameters, is_not_utf8: bool = False) -> Decoded:
     """The document that parameters make; of a repeated one the first counts."""
     document: dict[str, Any] = {}
     repeated: list[str] = []
@@ -230,7 +231,7 @@ def with_value(document: Mapping[str, Any], location: Location, value: Json) -> 
     """A copy of `document` in which `location` holds `value`; only the objects and lists on the way are copied."""
     copy: Any = dict(document)
     inner = copy
-    for step, following in zip(location, location[1:], strict=False):
+    for step, following in itertools.pairwise(location):
         below = inner[step] if isinstance(step, int) or step in inner else ([] if isinstance(following, int) else {})
         inner[step] = list(below) if isinstance(below, list) else dict(below)
         inner = inner[step]

@@ -160,7 +160,9 @@ def _item_edits(description: Description, path: str, count: int, number: int) ->
                 options = values.accepted(description, child.path)
                 if options:
                     value = options[turn % len(options)]
-                    yield Edit("set", location, value.value, (_aspect(description, child.path, value.keyword, value.aspect),))
+                    yield Edit(
+                        "set", location, value.value, (_aspect(description, child.path, value.keyword, value.aspect),)
+                    )
             else:
                 yield _item_text(description, child.path, location, turn, is_unique=child.path in unique)
 
@@ -183,7 +185,13 @@ def _text_aspects(description: Description, path: str, text: str) -> tuple[str, 
         schema = description.nodes[each].schema
         length = len(text)
         low, high = schema.get("minLength", 0), schema.get("maxLength")
-        keyword = "maxLength" if high is not None and length >= high - 1 else "minLength" if low and length <= low + 1 else "type"
+        keyword = (
+            "maxLength"
+            if high is not None and length >= high - 1
+            else "minLength"
+            if low and length <= low + 1
+            else "type"
+        )
         shown.append(_aspect(description, each, keyword, str(length)))
         characters = "pattern" if "pattern" in schema else "type"
         shown.append(_aspect(description, each, characters, f"first-{values.shown(text[0])}"))
@@ -206,8 +214,11 @@ def _aspect(description: Description, path: str, keyword: str, aspect: str) -> s
 
 
 def _near_misses(description: Description) -> tuple[Edit, ...]:
-    """What looks like a violation and is none: names that differ in letter case or by one character, equal values where
-    nothing has to be unique, ids of digits only, a default said aloud."""
+    """What looks like a violation and is none.
+
+    Names that differ in letter case or by one character, equal values where nothing has to be unique, ids of digits
+    only, a default said aloud.
+    """
     edits: list[Edit] = []
     sizes: dict[str, int] = {}
     for relation in description.relations:
@@ -225,7 +236,9 @@ def _near_misses(description: Description) -> tuple[Edit, ...]:
         elif "[]" not in path and node.identifier == "bound" and leader(description, path) == path:
             digits = "".join(char for char in "0123456789" if char in values.characters(description, path))
             if digits and values.is_acceptable(description, path, digits):
-                shown = [_aspect(description, each, "type", "digits-only") for each in (path, *followers(description, path))]
+                shown = [
+                    _aspect(description, each, "type", "digits-only") for each in (path, *followers(description, path))
+                ]
                 same.append(Edit("set", (path,), digits, tuple(shown)))
         elif "[]" not in path and "default" in node.schema:
             value = node.schema["default"]

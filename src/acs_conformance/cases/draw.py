@@ -105,7 +105,9 @@ def _raw_strategy(description: Description, node: Node, keyword: str) -> st.Sear
     if keyword == "enum" and node.type == "string":
         options = st.sampled_from(schema["enum"])
         piece = st.text(anything, min_size=1, max_size=2)
-        return st.one_of(st.tuples(options, piece).map("".join), st.tuples(piece, options).map("".join), st.text(anything))
+        return st.one_of(
+            st.tuples(options, piece).map("".join), st.tuples(piece, options).map("".join), st.text(anything)
+        )
     if keyword == "enum" and node.type == "integer":
         return st.integers(-BIG, BIG - 1)
     if keyword == "type" and node.location == "json":
@@ -117,7 +119,9 @@ def _json(node: Node) -> st.SearchStrategy[Any]:
     """JSON of any other type than the documented one; no floats, whose integral values are an open question."""
     text = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
     leaves = st.one_of(st.booleans(), st.integers(-BIG, BIG - 1), text)
-    tree = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3), max_leaves=6)
+    tree = st.recursive(
+        leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3), max_leaves=6
+    )
     types = {"string": str, "integer": int, "number": int, "object": dict, "array": list, "boolean": bool}
     documented = types[node.type]
     return tree.filter(lambda value: type(value) is not documented)

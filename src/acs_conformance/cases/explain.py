@@ -103,5 +103,10 @@ def _part(case: Case, groups: Sequence[tuple[Edit, ...]], name: str) -> Case:
     )
     aspects = tuple(dict.fromkeys(aspect for group in groups for edit in group for aspect in edit.aspects))
     return Case(
-        id=f"{case.id}~{name}", operation=case.operation, kind="accept", steps=(edits,), aspects=aspects, is_enumerated=False
+        id=f"{case.id}~{name}",
+        operation=case.operation,
+        kind="accept",
+        steps=(edits,),
+        aspects=aspects,
+        is_enumerated=False,
     )

@@ -15,7 +15,7 @@ from acs_conformance.wire import compact
 
 
 def _escaped(value: Json) -> str:
-    """Every character of every string as \\uXXXX."""
+    r"""Every character of every string as \uXXXX."""
     if isinstance(value, str):
         units = value.encode("utf-16-be", "surrogatepass")
         return '"' + "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2)) + '"'
@@ -65,7 +65,7 @@ BROKEN: Mapping[str, Callable[[Any], str]] = {
     "single-quotes": lambda value: compact(value).replace('"', "'"),
     "unquoted-name": lambda value: _unquoted(compact(value)),
     "comment": lambda value: f"/**/{compact(value)}",
-    "nan": lambda value: compact(value).replace(":", ":NaN,\"x\":", 1),
+    "nan": lambda value: compact(value).replace(":", ':NaN,"x":', 1),
     "raw-control": lambda value: compact(value).replace('"', '"\n', 1),
     "escaped-twice": lambda value: compact(value).replace('"', '\\"'),
 }

@@ -217,6 +217,9 @@ def hostile_cases(description: Description) -> Iterator[Case]:
         edits = tuple(Edit("set", _at(node.path), HOSTILE[word]) for node, word in zip(free, chosen, strict=False))
         yield single(f"{key}#{'-'.join(chosen)}", description.operation, "robust", edits)
     for name in sorted(description.json_parameters):
-        for word, value in (("many-members", {f"m{i}": i for i in range(300)}), ("strange-name", {"": {"__proto__": 1}})):
+        for word, value in (
+            ("many-members", {f"m{i}": i for i in range(300)}),
+            ("strange-name", {"": {"__proto__": 1}}),
+        ):
             edit = Edit("text", (name,), json.dumps(value))
             yield single(f"{key}#{name}-{word}", description.operation, "robust", (edit,))

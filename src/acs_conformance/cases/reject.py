@@ -70,7 +70,7 @@ def _content(description: Description, node: Node) -> Iterator[Case]:
         yield _case(description, f"{node.path}.content", word, (Edit("mangle", (node.path,), word),))
 
 
-def _values(description: Description, node: Node, thorough: bool) -> Iterator[Case]:  # noqa: FBT001
+def _values(description: Description, node: Node, thorough: bool) -> Iterator[Case]:
     turns: dict[str, int] = {}
     for value in values.refused(description, node.path, thorough=thorough):
         # Values of one keyword take turns in the items, so that each is tried once and each item often.
@@ -149,9 +149,7 @@ def _apart(
                 location, _ = place(child.path, position + 1)
                 edits.append(Edit("set", location, options[turn]))
     if edits:
-        yield _case(
-            description, relation.key, f"{aspect}-apart", (*_equal(relation.of, count, left, right), *edits)
-        )
+        yield _case(description, relation.key, f"{aspect}-apart", (*_equal(relation.of, count, left, right), *edits))
 
 
 def _case(description: Description, key: str, aspect: str, edits: tuple[Edit, ...]) -> Case:

@@ -52,7 +52,7 @@ def render(description: Description, case: Case, step: int, context: Context, at
     named = next((edit.value for edit in edits if edit.op == "names"), step)
     salt = _salt(context.run_id, case.id, named, attempt)
     document, edited = _document(description, edits, context, salt)
-    document = _follow(description, document, edited, context)
+    document = _follow(description, document, edited)
     document = _derive(description, document, edited, context)
     parameters = _parameters(description, document, edits)
     return _request(description, parameters, edits)
@@ -89,7 +89,7 @@ def base_value(description: Description, node: Node, context: Context, salt: str
         item = description.nodes[f"{node.path}[]"]
         count = max(1, int(node.schema.get("minItems", 1)))
         return [base_value(description, item, context, salt, position) for position in range(count)]
-    example = node.schema["x-examples"][0]
+    example = node.examples[0]
     if node.identifier is None:
         return example
     if node.identifier == "bound":
@@ -115,7 +115,7 @@ def _document(
             document = _removed(document, edit.location)
             edited.add(edit.location)
         elif edit.op in ("set", "copy", "swapcase", "extend", "pad"):
-            document = with_value(document, edit.location, _new_value(description, document, edit))
+            document = with_value(document, edit.location, _new_value(document, edit))
             edited.add(edit.location)
     return document, edited
 
@@ -129,7 +129,7 @@ def _removed(document: Mapping[str, Any], location: Location) -> dict[str, Any]:
     return without(document, location)
 
 
-def _new_value(description: Description, document: Mapping[str, Any], edit: Edit) -> Json:
+def _new_value(document: Mapping[str, Any], edit: Edit) -> Json:
     if edit.op == "set":
         return edit.value
     if edit.op == "pad":
@@ -143,9 +143,7 @@ def _new_value(description: Description, document: Mapping[str, Any], edit: Edit
     return source
 
 
-def _follow(
-    description: Description, document: dict[str, Any], edited: set[Location], context: Context
-) -> dict[str, Any]:
+def _follow(description: Description, document: dict[str, Any], edited: set[Location]) -> dict[str, Any]:
     """What has to equal another value follows it, unless it is under test itself or can't hold that value."""
     for relation in description.relations:
         if relation.word != "equal" or relation.other is None:

@@ -11,6 +11,8 @@ import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from jsonschema.protocols import Validator
+
 from acs_conformance.description import Description, Json, Node
 from acs_conformance.trait import validator_of
 from acs_conformance.violation import compiled, validator
@@ -84,7 +86,7 @@ def is_open(description: Description, path: str, value: Json) -> bool:
 
 
 @functools.lru_cache(maxsize=1024)
-def _questions(description: Description, path: str) -> tuple[object, ...]:
+def _questions(description: Description, path: str) -> tuple[Validator, ...]:
     return tuple(
         validator(question.matches or {})
         for question in description.questions
@@ -135,7 +137,11 @@ def lengths(description: Description, path: str) -> list[int]:
     low = max(1, int(node.schema.get("minLength", 1)))
     high = int(node.schema.get("maxLength", _UNLIMITED))
     candidates = dict.fromkeys((low, low + 1, high - 1 if "maxLength" in node.schema else low, high))
-    return [n for n in candidates if low <= n <= high and is_acceptable(description, path, characters(description, path)[0] * n)]
+    return [
+        n
+        for n in candidates
+        if low <= n <= high and is_acceptable(description, path, characters(description, path)[0] * n)
+    ]
 
 
 def text(description: Description, path: str, length: int, first: str, turn: int) -> str:
@@ -170,13 +176,13 @@ def refused(description: Description, path: str, *, thorough: bool = False) -> l
 
 
 #: A value of each JSON type, and of each shape that is easily taken for another one.
-def _types(node: Node, thorough: bool) -> Iterator[Value]:  # noqa: FBT001
+def _types(node: Node, thorough: bool) -> Iterator[Value]:
     if node.location == "query":
         if node.type == "integer":
             for aspect, value in _NOT_NUMBERS.items():
                 yield Value("type", aspect, value)
         return
-    documented = node.schema["x-examples"][0] if node.schema["x-examples"] else None
+    documented = node.examples[0] if node.examples else None
     shapes: Mapping[str, Json] = {
         "null": None,
         "true": True,
@@ -280,15 +286,13 @@ def shown(text: str) -> str:
 _NOTABLE_CONTROLS = "\x00\x01\x08\t\n\x0b\x0c\r\x1b\x1c\x1d\x1e\x1f\x7f"
 
 
-def _characters(node: Node, turn: int, thorough: bool) -> Iterator[Value]:  # noqa: FBT001
+def _characters(node: Node, turn: int, thorough: bool) -> Iterator[Value]:
     pattern = node.schema.get("pattern")
     inside = charset(pattern) if pattern else None
     if inside is None:
         return
     tried = [
-        char
-        for code, char in enumerate(CONTROLS)
-        if thorough or char in _NOTABLE_CONTROLS or code % 3 == turn % 3
+        char for code, char in enumerate(CONTROLS) if thorough or char in _NOTABLE_CONTROLS or code % 3 == turn % 3
     ]
     outside = [char for char in (*PRINTABLE, *tried, *BEYOND_ASCII) if char not in inside]
     places = ("inside", "last", "first")
@@ -310,7 +314,7 @@ def _around(inside: str, char: str, where: str) -> str:
     return {"first": f"{char}{left}", "last": f"{left}{char}", "inside": f"{left}{char}{right}"}[where]
 
 
-def _lengths(description: Description, node: Node, thorough: bool) -> Iterator[Value]:  # noqa: FBT001
+def _lengths(description: Description, node: Node, thorough: bool) -> Iterator[Value]:
     letters = characters(description, node.path)
     if node.schema.get("minLength", 0) > 0:
         low = node.schema["minLength"]

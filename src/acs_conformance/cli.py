@@ -1,0 +1,344 @@
+"""The command line: arguments, printing, exit codes. It decides nothing.
+
+Heavy imports come late, inside the commands, so that `--version` and `--help` answer at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from acs_conformance import __version__
+from acs_conformance.errors import AcsConformanceError, TargetUnreachable, UsageError
+
+if TYPE_CHECKING:
+    from acs_conformance.campaign import Progress
+    from acs_conformance.cases import Depth
+    from acs_conformance.run import Options, Run
+    from acs_conformance.store import Store
+    from acs_conformance.target import Target
+
+_DEPTHS = ("quick", "standard", "exhaustive")
+_USAGE, _INCONCLUSIVE, _ERROR = 2, 3, 4
+#: Seconds between two partial reports; the journal itself is written with every exchange.
+_REPORT_EVERY_S = 5.0
+
+
+def main() -> None:
+    """Run the command; every error that is ours to explain ends in one sentence and its exit code."""
+    try:
+        code = cli.main(prog_name="acs-conformance", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = _USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        code = 130
+    except UsageError as error:
+        click.echo(f"error: {error}", err=True)
+        code = _USAGE
+    except TargetUnreachable as error:
+        click.echo(f"error: {error}", err=True)
+        code = _INCONCLUSIVE
+    except AcsConformanceError as error:
+        click.echo(f"error: {error}", err=True)
+        code = _ERROR
+    except BrokenPipeError:
+        # Whoever reads our output has gone; leave without a complaint from the interpreter's own flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:  # a bug of ours: say so, and never show a traceback unless asked
+        if os.environ.get("ACS_CONFORMANCE_TRACEBACK"):
+            raise
+        click.echo(
+            f"error: {type(error).__name__}: {error}. This is a defect of acs-conformance; "
+            "set ACS_CONFORMANCE_TRACEBACK=1 to see where.",
+            err=True,
+        )
+        code = _ERROR
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+_spec_option = click.option(
+    "--spec",
+    "spec_root",
+    type=click.Path(path_type=Path),
+    help="Folder with descriptions, instead of those that ship.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="acs-conformance")
+def cli() -> None:
+    """Hold a cloud API to its documented contract: a verdict for every sentence.
+
+    Exit codes: 0 conforms; 1 a requirement failed; 2 wrong usage or a broken description; 3 something stayed undecided
+    or the target is unreachable; 4 an error of this tool.
+    """
+
+
+# --- requirements ---------------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.argument("operation", required=False)
+@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--depth", type=click.Choice(_DEPTHS), default="standard", show_default=True)
+@_spec_option
+def requirements(operation: str | None, style: str, depth: str, spec_root: Path | None) -> None:
+    """List what is checked: each requirement with its statements, its source and what the plan holds for it.
+
+    Example: acs-conformance requirements StartRtcCloudTranscode --format json
+    """
+    from acs_conformance import listing
+
+    rows = listing.rows(operation, depth, spec_root)
+    if style == "json":
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    for line in listing.table(rows):
+        click.echo(line)
+
+
+# --- run ------------------------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.argument("operations", nargs=-1, metavar="[OPERATION]...")
+@click.option("--target", "target_url", metavar="URL", help="Address to test; without it the embedded emulator.")
+@click.option("--report-dir", type=click.Path(path_type=Path, file_okay=False), help="Where the report goes.")
+@click.option("--depth", type=click.Choice(_DEPTHS), default="standard", show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides what is drawn.")
+@click.option("--max-requests", type=click.IntRange(min=1), help="Send no more than this.")
+@click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Stop sending after this.")
+@click.option("--only", metavar="ID-GLOB", help="Only these requirements; * stands for anything, an aspect follows #.")
+@click.option("--run-id", help="Reproduce the identifiers of an earlier run: 1 to 12 lower-case letters and digits.")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
+@_spec_option
+def run(
+    operations: tuple[str, ...],
+    target_url: str | None,
+    report_dir: Path | None,
+    depth: str,
+    seed: int,
+    max_requests: int | None,
+    max_seconds: float | None,
+    only: str | None,
+    run_id: str | None,
+    dry_run: bool,
+    spec_root: Path | None,
+) -> int:
+    r"""Test a target against the contract of one or more operations, and write a report.
+
+    Credentials for --target come from ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+
+    \b
+    Examples:
+      acs-conformance run
+      acs-conformance run StartRtcCloudTranscode --target http://127.0.0.1:8080 --depth quick
+      acs-conformance run --only '*.AppId.*' --seed 7
+      acs-conformance run --only 'StartRtcCloudTranscode.AppId.pattern#U+0020'
+    """
+    from acs_conformance.campaign import Limits
+    from acs_conformance.run import Options, Run
+
+    options = Options(
+        operations=operations,
+        target_url=target_url,
+        depth=cast("Depth", depth),
+        seed=seed,
+        only=only,
+        run_id=run_id,
+        limits=Limits(max_requests=max_requests, max_seconds=max_seconds),
+        spec_root=spec_root,
+    )
+    prepared = Run(options)
+    if dry_run:
+        return _dry_run(prepared)
+    return _execute(prepared, options, report_dir)
+
+
+def _dry_run(prepared: Run) -> int:
+    from acs_conformance.cases.render import render
+    from acs_conformance.exchange import redacted
+    from acs_conformance.results import curl
+
+    requests = 0
+    for plan in prepared.plans:
+        for case in plan.cases:
+            click.echo(f"# {case.id}")
+            for step in range(len(case.steps)):
+                request = render(plan.description, case, step, prepared.context)
+                click.echo(curl(redacted(plan.description, request)[0]))
+                requests += 1
+    valid = sum(len(c.steps) for p in prepared.plans for c in p.cases if c.kind in ("opening", "accept", "sequence"))
+    click.echo(
+        f"{requests} requests, of which a conforming target accepts at least {valid}; nothing was sent", err=True
+    )
+    return 0
+
+
+def _execute(prepared: Run, options: Options, report_dir: Path | None) -> int:
+    from acs_conformance import report as reports
+    from acs_conformance.run import reached, recorder_for
+    from acs_conformance.store import Store
+    from acs_conformance.summary import summary
+
+    with reached(options.target_url, prepared.descriptions) as chosen:
+        folder = report_dir or _default_folder(chosen)
+        if (folder / "journal.jsonl").exists():
+            raise UsageError(f"{folder} holds the journal of an earlier run; choose another --report-dir")
+        store = Store(folder)
+        recorder, sender = recorder_for(chosen)
+        campaign = prepared.campaign(recorder, store, _progress(prepared, chosen, store, folder))
+        is_complete = False
+        try:
+            with _interruptible():
+                campaign.run()
+            is_complete = True
+        except KeyboardInterrupt:
+            campaign.stopped = "interrupted"
+        finally:
+            sender.close()
+            if campaign.stopped:
+                store.stop(campaign.stopped)
+            outcome = prepared.outcome(chosen, store, is_complete=is_complete)
+            files = reports.write_all(outcome.report, folder)
+            store.close()
+    for line in summary(outcome.report, color=sys.stdout.isatty() and "NO_COLOR" not in os.environ):
+        click.echo(line)
+    click.echo(f"report: {files['report.html']}")
+    if campaign.is_unreachable:
+        raise TargetUnreachable(f"{chosen.url}: {campaign.stopped}")
+    return int(outcome.exit_code) if is_complete or int(outcome.exit_code) else _INCONCLUSIVE
+
+
+def _default_folder(chosen: Target) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    label = "emulator" if chosen.kind == "embedded emulator" else chosen.label
+    folder = Path("reports") / f"{stamp}-{label}"
+    number = 1
+    while folder.exists():
+        number += 1
+        folder = Path("reports") / f"{stamp}-{label}-{number}"
+    return folder
+
+
+class _interruptible:  # noqa: N801 - used like a function
+    """SIGTERM ends a run as Ctrl-C does: with a report."""
+
+    def __enter__(self) -> None:
+        self._before = signal.signal(signal.SIGTERM, self._raise)
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, self._before)
+
+    @staticmethod
+    def _raise(*_: object) -> None:
+        raise KeyboardInterrupt
+
+
+def _progress(prepared: Run, chosen: Target, store: Store, folder: Path) -> Progress:
+    """Shows how far the run is, and keeps a partial report on disk."""
+    from acs_conformance import report as reports
+
+    show = _bar() if sys.stderr.isatty() else _lines()
+    last = time.monotonic()
+
+    def progress(case: Any, judgement: Any, done: int, planned: int) -> None:  # noqa: ANN401 - the engine's records
+        nonlocal last
+        show(case.requirement, done, planned)
+        if judgement is not None and time.monotonic() - last > _REPORT_EVERY_S:
+            reports.write_json(prepared.outcome(chosen, store, is_complete=False).report, folder / "report.json")
+            last = time.monotonic()
+
+    return progress
+
+
+def _bar() -> Callable[[str, int, int], None]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    task = bar.add_task("", total=None)
+    bar.start()
+
+    def show(name: str, done: int, planned: int) -> None:
+        bar.update(task, completed=done, total=planned, description=name)
+        if done >= planned:
+            bar.stop()
+
+    return show
+
+
+def _lines() -> Callable[[str, int, int], None]:
+    shown = 0
+
+    def show(_name: str, done: int, planned: int) -> None:
+        nonlocal shown
+        tenth = done * 10 // max(1, planned)
+        if tenth > shown:
+            shown = tenth
+            click.echo(f"{done} of {planned} cases", err=True)
+
+    return show
+
+
+# --- emulator -------------------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@_spec_option
+def emulator(port: int, host: str, spec_root: Path | None) -> None:
+    """Serve the described operations offline; any official SDK works with it unchanged but for the endpoint.
+
+    Requests are signed with ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET if these are set, else with
+    the keys that are printed at the start. Ends on SIGTERM or Ctrl-C.
+
+    Example: acs-conformance emulator --port 8080
+    """
+    from acs_conformance import spec_folder
+    from acs_conformance.emulator.core import Emulator, Settings
+    from acs_conformance.emulator.gateway import AccessKeys
+    from acs_conformance.emulator.server import serve
+    from acs_conformance.errors import CredentialsError
+    from acs_conformance.signing import Credentials
+    from acs_conformance.target import EMULATOR_CREDENTIALS
+
+    try:
+        keys = Credentials.from_environment(os.environ)
+        shown = "those of the environment"
+    except CredentialsError:
+        if any(os.environ.get(f"ALIBABA_CLOUD_ACCESS_KEY_{part}") for part in ("ID", "SECRET")):
+            raise
+        keys = EMULATOR_CREDENTIALS
+        shown = f"{keys.access_key_id} / {keys.access_key_secret}"
+    descriptions = spec_folder.load_all(spec_root)
+    secrets = {keys.access_key_id: keys.access_key_secret}
+    core = Emulator(descriptions, settings=Settings(access_keys=AccessKeys(secrets=secrets)))
+
+    def on_ready(address: str) -> None:
+        click.echo(f"listening on {address}")
+        click.echo(f"operations: {', '.join(descriptions)}")
+        click.echo(f"access key: {shown}")
+        sys.stdout.flush()
+
+    serve(core, host, port, on_ready)

@@ -1,0 +1,327 @@
+"""The pytest plugin: one item for each requirement, the same engine and the same verdicts as the command line.
+
+Loaded in every pytest of whoever installs the package, so it imports late and does nothing until a test asks for one of
+its fixtures. The conformance suites ask for `requirement` and `campaign`; run them with
+
+    pytest --pyargs acs_conformance.suites --acs-target http://127.0.0.1:8080
+
+Cases are sent on first need. Under pytest-xdist the workers share one journal and take turns in sending.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from acs_conformance.requirement import Requirement
+    from acs_conformance.run import Run
+    from acs_conformance.store import Store
+    from acs_conformance.target import Target
+    from acs_conformance.verdict import Result
+
+_EMULATOR = "emulator.txt"
+_STATE = pytest.StashKey["Session"]()
+_FOLDER = pytest.StashKey[Path]()
+_CODE_UNDECIDED = 3
+_EMULATOR_START_S = 20.0
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options, prefixed, for they stand beside those of every other plugin."""
+    group = parser.getgroup("acs-conformance", "conformance of cloud APIs")
+    group.addoption("--acs-target", metavar="URL", help="address to test; without it the embedded emulator")
+    group.addoption(
+        "--acs-operation", metavar="NAME", action="append", default=[], help="operation to test; all if none"
+    )
+    group.addoption("--acs-depth", choices=("quick", "standard", "exhaustive"), default="standard")
+    group.addoption("--acs-seed", type=int, default=0, metavar="N", help="decides what is drawn")
+    group.addoption("--acs-run-id", metavar="ID", help="reproduces the identifiers of an earlier run")
+    group.addoption("--acs-max-requests", type=int, metavar="N", help="send no more than this")
+    group.addoption("--acs-report-dir", metavar="DIR", help="where the report goes; without it none is written")
+    group.addoption("--acs-spec", metavar="DIR", help="folder with descriptions, instead of those that ship")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker that the suites use."""
+    config.addinivalue_line("markers", "acs_family(*kinds): requirements of these kinds, one item each")
+    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if worker is not None:
+        config.stash[_FOLDER] = Path(worker["acs_folder"])
+
+
+class _XdistHooks:
+    """Hooks of pytest-xdist, registered only where it is installed."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist has no types
+        """Give each worker the folder that all share, and the run's identity."""
+        node.workerinput["acs_folder"] = str(shared_folder(self._config))
+        node.workerinput["acs_started_at"] = _started_at(self._config)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Listen to xdist, if this is its controller."""
+    if session.config.pluginmanager.hasplugin("dsession") and not hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.register(_XdistHooks(session.config), "acs-conformance-xdist")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """An item for each requirement of the family that a suite's test is marked with."""
+    marker = metafunc.definition.get_closest_marker("acs_family")
+    if marker is None or "requirement" not in metafunc.fixturenames:
+        return
+    run = _session(metafunc.config).run
+    chosen = [requirement for requirement in run.requirements if requirement.kind in marker.args]
+    metafunc.parametrize("requirement", chosen, ids=[requirement.id for requirement in chosen])
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write the report, stop the emulator; nothing undecided ends green."""
+    config = session.config
+    if hasattr(config, "workerinput"):
+        _note_undecided(session)
+        return
+    folder = config.stash.get(_FOLDER, None)
+    if folder is None:
+        return
+    _stop_emulator(folder)
+    if _STATE in config.stash and (folder / "journal.jsonl").exists():
+        current = config.stash[_STATE]
+        current.finish()
+    undecided = any(folder.glob("undecided-*")) or _is_undecided(config)
+    if exitstatus == pytest.ExitCode.OK and undecided:
+        session.exitstatus = _CODE_UNDECIDED
+
+
+class Session:
+    """The campaign of one pytest run, or of one worker's part in it."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        from acs_conformance.campaign import Limits
+        from acs_conformance.run import Options, Run
+
+        worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+        self.config = config
+        self.folder = shared_folder(config)
+        self.is_undecided = False
+        spec = config.getoption("--acs-spec")
+        options = Options(
+            operations=tuple(config.getoption("--acs-operation")),
+            target_url=config.getoption("--acs-target"),
+            depth=config.getoption("--acs-depth"),
+            seed=config.getoption("--acs-seed"),
+            run_id=config.getoption("--acs-run-id") or _run_id(self.folder),
+            limits=Limits(max_requests=config.getoption("--acs-max-requests")),
+            spec_root=Path(spec) if spec else None,
+        )
+        self.options = options
+        self.run: Run = Run(options, started_at=worker["acs_started_at"] if worker else _started_at(config))
+        self._store: Store | None = None
+        self._target: Target | None = None
+        self._campaign: Any = None
+        self._results: dict[str, Result] = {}
+        self._seen = -1
+
+    def verdict(self, requirement: Requirement) -> Judged:
+        """Send what decides `requirement`, if it has not been sent, and judge it."""
+        campaign, store = self._engine()
+        self.run.ensure(campaign, store, requirement)
+        if len(store.exchanges) != self._seen:
+            outcome = self.run.outcome(self._reached(), store, is_complete=True)
+            self._results = {result.requirement.id: result for result in outcome.results}
+            self._findings = {finding["requirement"]: finding for finding in outcome.report["findings"]}
+            self._seen = len(store.exchanges)
+        return Judged(self, self._results[requirement.id], self._findings.get(requirement.id))
+
+    def finish(self) -> None:
+        """Write the report, where one was asked for."""
+        wanted = self.config.getoption("--acs-report-dir")
+        if wanted is None:
+            return
+        from acs_conformance import report
+        from acs_conformance.store import Store
+
+        store = self._store or Store(self.folder)
+        store.refresh()
+        outcome = self.run.outcome(self._reached(), store, is_complete=True)
+        files = report.write_all(outcome.report, Path(wanted))
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(f"report: {files['report.html']}")
+
+    def _engine(self) -> tuple[Any, Store]:
+        if self._campaign is None or self._store is None:
+            from acs_conformance.run import recorder_for
+            from acs_conformance.store import Store
+
+            self._store = Store(self.folder)
+            recorder, _ = recorder_for(self._reached())
+            self._campaign = self.run.campaign(recorder, self._store)
+        return self._campaign, self._store
+
+    def _reached(self) -> Target:
+        if self._target is None:
+            from acs_conformance import target
+
+            if self.options.target_url is not None:
+                self._target = target.from_url(self.options.target_url, os.environ)
+            else:
+                address = _emulator_address(self.folder, self.options.spec_root)
+                self._target = target.Target(
+                    url=address, kind="embedded emulator", credentials=target.EMULATOR_CREDENTIALS
+                )
+        return self._target
+
+
+class Judged:
+    """One requirement's result, to be asserted on."""
+
+    def __init__(self, session: Session, result: Result, finding: dict[str, Any] | None) -> None:
+        self.result = result
+        self._session = session
+        self._finding = finding
+
+    def expect_pass(self) -> None:
+        """Pass, or fail with what was received and allowed; skip with the reason where nothing was decided."""
+        __tracebackhide__ = True
+        from acs_conformance.verdict import Verdict
+
+        result = self.result
+        if result.verdict is Verdict.PASS:
+            return
+        if result.verdict is Verdict.FAIL:
+            pytest.fail(_failure_text(result, self._finding), pytrace=False)
+        if result.verdict is Verdict.ERROR:
+            raise RuntimeError(result.reason)
+        if result.counts:
+            self._session.is_undecided = True
+        pytest.skip(f"{result.verdict}: {result.reason}")
+
+
+def _failure_text(result: Result, finding: dict[str, Any] | None) -> str:
+    if finding is None:
+        return f"{result.requirement.claim}: {result.reason}"
+    sentences = "\n".join(f"  statement  {statement['text']}" for statement in finding["statements"])
+    rate = finding["rate"]
+    return (
+        f"{finding['requirement']}\n  claim      {finding['claim']}\n{sentences}\n  source     {finding['source']}\n"
+        f"  received   {finding['received']} ({rate['failed']} of {rate['tried']} tries)\n"
+        f"  allowed    {finding['allowed']}\n"
+        f"  request    {finding['curl']}\n  again      acs-conformance run --only '{finding['case']}'"
+    )
+
+
+# --- fixtures -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def campaign(request: pytest.FixtureRequest) -> Session:
+    """The campaign against `--acs-target`; `campaign.verdict(requirement).expect_pass()`."""
+    return _session(request.config)
+
+
+# --- what processes share -------------------------------------------------------------------------------------------
+
+
+def _session(config: pytest.Config) -> Session:
+    if _STATE not in config.stash:
+        try:
+            config.stash[_STATE] = Session(config)
+        except Exception as error:
+            from acs_conformance.errors import AcsConformanceError
+
+            if isinstance(error, AcsConformanceError):
+                raise pytest.UsageError(str(error)) from error
+            raise
+    return config.stash[_STATE]
+
+
+def shared_folder(config: pytest.Config) -> Path:
+    """The folder of the journal that all processes of this pytest run share."""
+    if _FOLDER not in config.stash:
+        config.stash[_FOLDER] = Path(tempfile.mkdtemp(prefix="acs-conformance-"))
+    return config.stash[_FOLDER]
+
+
+def _started_at(config: pytest.Config) -> float:
+    """One start for all processes, so that all render the same requests."""
+    marker = shared_folder(config) / "started-at"
+    if not marker.exists():
+        marker.write_text(repr(time.time()), encoding="ascii")
+    return float(marker.read_text(encoding="ascii"))
+
+
+def _run_id(folder: Path) -> str:
+    """The folder's random name makes a run id that all processes agree on."""
+    import hashlib
+
+    return hashlib.sha256(folder.name.encode()).hexdigest()[:6]
+
+
+def _emulator_address(folder: Path, spec_root: Path | None) -> str:
+    """The embedded emulator's address; whoever comes first starts it, as a process of its own."""
+    from filelock import FileLock
+
+    note = folder / _EMULATOR
+    with FileLock(folder / ".emulator.lock"):
+        if note.exists():
+            return note.read_text(encoding="utf-8").split()[0]
+        command = [sys.executable, "-m", "acs_conformance", "emulator", "--port", "0"]
+        if spec_root is not None:
+            command += ["--spec", str(spec_root)]
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("ALIBABA_CLOUD_ACCESS_KEY")}
+        log = folder / "emulator.log"
+        opened = (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # Not a Popen: the process outlives the worker that happens to start it; the controller ends it.
+        pid = os.posix_spawn(sys.executable, command, environ, file_actions=[opened, (os.POSIX_SPAWN_DUP2, 1, 2)])
+        address = _first_line(log, pid)
+        note.write_text(f"{address} {pid}", encoding="utf-8")
+        return address
+
+
+def _first_line(log: Path, pid: int) -> str:
+    """The address in "listening on <address>", once the emulator has said it."""
+    deadline = time.monotonic() + _EMULATOR_START_S
+    while time.monotonic() < deadline:
+        line, ended, _ = log.read_text(encoding="utf-8").partition("\n")
+        if ended and line.startswith("listening on "):
+            return line.split()[-1]
+        if os.waitpid(pid, os.WNOHANG) != (0, 0):
+            break
+        time.sleep(0.02)
+    raise RuntimeError(f"the embedded emulator did not start: {log.read_text(encoding='utf-8') or 'no output'}")
+
+
+def _stop_emulator(folder: Path) -> None:
+    note = folder / _EMULATOR
+    if not note.exists():
+        return
+    pid = int(note.read_text(encoding="utf-8").split()[1])
+    note.unlink()
+    try:
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
+    except (ProcessLookupError, ChildProcessError):  # gone already, or the child of a worker
+        return
+
+
+def _note_undecided(session: pytest.Session) -> None:
+    if _is_undecided(session.config):
+        worker = session.config.workerinput["workerid"]  # type: ignore[attr-defined]
+        (shared_folder(session.config) / f"undecided-{worker}").touch()
+
+
+def _is_undecided(config: pytest.Config) -> bool:
+    return _STATE in config.stash and config.stash[_STATE].is_undecided

@@ -1,0 +1,177 @@
+"""A run from options to a report: what the command line and the pytest plugin share.
+
+In: `Options`. Out: a `Run` that knows its plans, sends what is asked for through the one engine, and judges what is in
+its store. It prints nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from acs_conformance import __version__, requirement, spec_folder, target
+from acs_conformance.campaign import Campaign, Limits, Progress, Stopped
+from acs_conformance.cases import Depth, Plan, plan
+from acs_conformance.cases.case import Case, requirement_of
+from acs_conformance.cases.render import Context
+from acs_conformance.description import Description
+from acs_conformance.errors import UsageError
+from acs_conformance.exchange import HttpSender, Recorder
+from acs_conformance.requirement import Requirement
+from acs_conformance.results import Outcome, RunInfo, assemble
+from acs_conformance.store import Store
+from acs_conformance.target import Target
+
+_RUN_ID = re.compile(r"[a-z0-9]{1,12}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a user can choose of a run."""
+
+    #: Names of operations; none: all that are described.
+    operations: tuple[str, ...] = ()
+    #: Address of the target; None: the embedded emulator.
+    target_url: str | None = None
+    depth: Depth = "standard"
+    seed: int = 0
+    #: Pattern of requirement ids, perhaps with an aspect after "#"; None: all.
+    only: str | None = None
+    run_id: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    #: Folder of further descriptions, or None for those that ship.
+    spec_root: Path | None = None
+
+
+class Run:
+    """One campaign: plans, selection, context, and a store that may be shared."""
+
+    def __init__(self, options: Options, *, started_at: float | None = None) -> None:
+        """Read the descriptions and make the plans; nothing is sent.
+
+        Raises:
+            UsageError: an option stands for nothing, or a description is broken.
+        """
+        self.options = options
+        self.started_at = time.time() if started_at is None else started_at
+        self.run_id = options.run_id or secrets.token_hex(3)
+        if not _RUN_ID.fullmatch(self.run_id):
+            raise UsageError(f"--run-id {self.run_id!r}: use 1 to 12 lower-case letters and digits")
+        known = spec_folder.folders(options.spec_root or spec_folder.shipped_root())
+        names = options.operations or tuple(known)
+        self.descriptions: dict[str, Description] = {
+            name: spec_folder.load(name, options.spec_root) for name in dict.fromkeys(names)
+        }
+        for description in self.descriptions.values():
+            requirement.check_statements(description)
+        everything = [r for description in self.descriptions.values() for r in requirement.derive(description)]
+        chosen = requirement.select(everything, options.only)
+        self.requirements: tuple[Requirement, ...] = chosen
+        self.selected = {name: tuple(r for r in chosen if r.operation == name) for name in self.descriptions}
+        self.plans: tuple[Plan, ...] = tuple(
+            self._plan(description) for name, description in self.descriptions.items() if self.selected[name]
+        )
+
+    def _plan(self, description: Description) -> Plan:
+        whole = plan(description, self.options.depth, self.options.seed)
+        if self.options.only is None:
+            return whole
+        aspect = self.options.only if "#" in self.options.only else None
+        return whole.restricted((r.id for r in self.selected[description.operation]), aspect)
+
+    @property
+    def context(self) -> Context:
+        """What requests are rendered with."""
+        return Context(run_id=self.run_id, now=int(self.started_at))
+
+    def info(self, chosen: Target) -> RunInfo:
+        """What the report says of the run."""
+        return RunInfo(
+            run_id=self.run_id,
+            seed=self.options.seed,
+            depth=self.options.depth,
+            tool_version=__version__,
+            target_url=chosen.url,
+            target_kind=chosen.kind,
+            started_at=self.started_at,
+            only=self.options.only or "",
+        )
+
+    def campaign(self, recorder: Recorder, store: Store, progress: Progress | None = None) -> Campaign:
+        """The engine, on top of what the store holds already."""
+        return Campaign(
+            self.plans, recorder, self.context, journal=store, limits=self.options.limits, progress=progress
+        )
+
+    def outcome(self, chosen: Target, store: Store, *, is_complete: bool, has_error: bool = False) -> Outcome:
+        """Judge what the store holds."""
+        planned = {case.id: case for each in self.plans for case in each.cases}
+        return assemble(
+            self.info(chosen),
+            self.plans,
+            self.selected,
+            planned | store.added,
+            store.exchanges,
+            stopped=store.stopped,
+            is_complete=is_complete,
+            now=time.time(),
+            has_error=has_error,
+        )
+
+    # --- on first need ------------------------------------------------------------------------------------------------
+
+    def ensure(self, campaign: Campaign, store: Store, wanted: Requirement) -> None:
+        """Send what decides `wanted` and has not been sent yet, in turn with other processes on the same store."""
+        with store.lock:
+            store.refresh()
+            campaign.resume()
+            if store.stopped:
+                return
+            sent = {exchange.case for exchange in store.exchanges}
+            try:
+                for each in self.plans:
+                    campaign.run_valid(each, sent)
+                    campaign.run_cases(self._deciding(each, wanted, sent))
+            except Stopped as stop:
+                store.stop(str(stop))
+
+    def _deciding(self, each: Plan, wanted: Requirement, sent: Iterable[str]) -> Sequence[Case]:
+        """Cases that decide a requirement; what every answer bears on needs them all."""
+        done = set(sent)
+        return [
+            case
+            for case in each.cases
+            if case.id not in done
+            and case.kind not in ("opening", "accept", "sequence")
+            and (wanted.kind != "request" or any(requirement_of(aspect) == wanted.id for aspect in case.aspects))
+        ]
+
+
+@contextmanager
+def reached(url: str | None, descriptions: dict[str, Description]) -> Iterator[Target]:
+    """The target at `url`, or the embedded emulator for as long as the context lasts."""
+    if url is not None:
+        yield target.from_url(url, os.environ)
+        return
+    # Late: the emulator brings a server that other commands don't need.
+    from acs_conformance.emulator.core import Emulator, Settings
+    from acs_conformance.emulator.gateway import AccessKeys
+    from acs_conformance.emulator.server import running
+
+    keys = target.EMULATOR_CREDENTIALS
+    settings = Settings(access_keys=AccessKeys(secrets={keys.access_key_id: keys.access_key_secret}))
+    with running(Emulator(descriptions, settings=settings)) as address:
+        yield Target(url=address, kind="embedded emulator", credentials=keys)
+
+
+def recorder_for(chosen: Target) -> tuple[Recorder, HttpSender]:
+    """A recorder that sends to `chosen`, and the sender to close afterwards."""
+    sender = HttpSender(chosen.url, chosen.credentials, user_agent=f"acs-conformance/{__version__}")
+    keys = chosen.credentials
+    return Recorder(sender, hidden=(keys.access_key_secret, keys.security_token or "")), sender

@@ -1,0 +1,122 @@
+"""The journal on disk: a campaign survives its process, and several processes share one.
+
+In and out: exchanges and explaining cases, a JSON line each, appended as they come. The last line may be torn by a
+kill; it is passed over. Processes take turns under a file lock.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from acs_conformance.campaign import Journal
+from acs_conformance.cases.case import Case, Edit
+from acs_conformance.errors import ReportError
+from acs_conformance.record import Exchange
+
+FILE = "journal.jsonl"
+
+
+class Store(Journal):
+    """A journal whose lines are on disk before the next request is sent."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the journal in `folder`, which is made if it is not there, and read what it holds.
+
+        Raises:
+            ReportError: the folder can't be made or written, or a line is not of this format.
+        """
+        super().__init__()
+        self.folder = folder
+        self.path = folder / FILE
+        #: Why the campaign ended early, as some process found; "" while it goes on.
+        self.stopped = ""
+        self._read_up_to = 0
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("ab", buffering=0)
+        except OSError as error:
+            raise ReportError(f"{folder}: can't be written: {error.strerror or error}") from error
+        #: Held by the process that is sending.
+        self.lock = FileLock(folder / ".journal.lock")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read what other processes have appended."""
+        with self.path.open("rb") as file:
+            file.seek(self._read_up_to)
+            data = file.read()
+        whole, _, _torn = data.rpartition(b"\n")
+        if not whole:
+            return
+        self._read_up_to += len(whole) + 1
+        for line in whole.split(b"\n"):
+            try:
+                self._take(json.loads(line))
+            except (ValueError, KeyError, TypeError) as error:
+                if line is not whole.split(b"\n")[-1]:
+                    raise ReportError(f"{self.path}: a line is not of this format: {error}") from error
+
+    def add_exchange(self, exchange: Exchange) -> None:
+        """Append one exchange."""
+        super().add_exchange(exchange)
+        self._append({"exchange": exchange.to_json()})
+
+    def add_case(self, case: Case) -> None:
+        """Append one explaining case."""
+        super().add_case(case)
+        self._append({"case": case_to_json(case)})
+
+    def stop(self, reason: str) -> None:
+        """Say that the campaign ended early."""
+        self.stopped = reason
+        self._append({"stopped": reason})
+
+    def close(self) -> None:
+        """Close the file; what is in it stays."""
+        self._file.close()
+
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        line = json.dumps(entry, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+        self._file.write(line)
+        self._read_up_to += len(line)
+
+    def _take(self, entry: Mapping[str, Any]) -> None:
+        if "exchange" in entry:
+            self.exchanges.append(Exchange.from_json(entry["exchange"]))
+        elif "case" in entry:
+            case = case_from_json(entry["case"])
+            self.added[case.id] = case
+        elif "stopped" in entry:
+            self.stopped = str(entry["stopped"])
+
+
+def case_to_json(case: Case) -> dict[str, Any]:
+    """A case as plain data."""
+    return {
+        "id": case.id,
+        "operation": case.operation,
+        "kind": case.kind,
+        "steps": [[[e.op, list(e.location), e.value, list(e.aspects)] for e in step] for step in case.steps],
+        "aspects": list(case.aspects),
+        "is_enumerated": case.is_enumerated,
+    }
+
+
+def case_from_json(data: Mapping[str, Any]) -> Case:
+    """The case that `case_to_json` wrote."""
+    return Case(
+        id=data["id"],
+        operation=data["operation"],
+        kind=data["kind"],
+        steps=tuple(
+            tuple(Edit(op, tuple(location), value, tuple(aspects)) for op, location, value, aspects in step)
+            for step in data["steps"]
+        ),
+        aspects=tuple(data["aspects"]),
+        is_enumerated=data["is_enumerated"],
+    )

@@ -1,0 +1,64 @@
+"""What a run says on the terminal at its end: failures first, one screen.
+
+In: a report. Out: lines of text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+#: Findings shown in full; the report has them all.
+_SHOWN = 8
+_RED, _GREEN, _YELLOW, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
+
+
+def summary(report: Mapping[str, Any], *, color: bool) -> Iterator[str]:
+    """The end of a run in lines: findings, what stayed undecided, readings, counts, verdict."""
+    run, counts = report["run"], report["run"]["counts"]
+    findings = report["findings"]
+    for finding in findings[:_SHOWN]:
+        rate = finding["rate"]
+        yield _painted(f"FAIL {finding['requirement']}", _RED, color)
+        tries = f"({rate['failed']} of {rate['tried']} tries)"
+        yield f"     received {finding['received']}; allowed {finding['allowed']} {tries}"
+        yield f"     acs-conformance run --only {_quoted(finding['case'])}"
+    if len(findings) > _SHOWN:
+        yield f"     ... and {len(findings) - _SHOWN} more findings"
+    undecided = [r for r in report["requirements"] if r["verdict"] in ("inconclusive", "error") or _is_unasked(r)]
+    for requirement in undecided[: 3 if findings else _SHOWN]:
+        yield _painted(
+            f"{requirement['verdict'].upper():4} {requirement['id']}: {requirement['reason']}", _YELLOW, color
+        )
+    if len(undecided) > (3 if findings else _SHOWN):
+        yield f"     ... and {len(undecided) - (3 if findings else _SHOWN)} more without a verdict"
+    observed = [reading for reading in report["readings"] if reading["observed"] != "not observed"]
+    if observed:
+        yield f"open questions: {len(observed)} of {len(report['readings'])} observed; the report names the readings"
+    statements = report["statements"]
+    testable = [s for s in statements if s["requirements"]]
+    kept = sum(s["verdict"] == "pass" for s in testable)
+    conditional = sum(r["verdict"] == "none" and r["conditional"] for r in report["requirements"])
+    yield (
+        f"requirements: {counts['pass']} pass, {counts['fail']} fail, {counts['inconclusive']} inconclusive, "
+        f"{counts['none'] - conditional} not tested, {conditional} did not arise"
+    )
+    yield f"statements: {kept} of {len(testable)} testable ones kept, {len(statements)} on the page"
+    budget = report["budget"]
+    yield f"requests: {budget['requests']} in {run['seconds']:.1f} s, {budget['accepted']} accepted"
+    if run["diagnosis"]:
+        yield _painted(run["diagnosis"], _YELLOW, color)
+    paint = {"conforms": _GREEN, "fails": _RED}.get(run["verdict"], _YELLOW)
+    yield _painted(f"{run['verdict'].upper()} (exit code {run['exit_code']})", paint, color)
+
+
+def _is_unasked(requirement: Mapping[str, Any]) -> bool:
+    return requirement["verdict"] == "none" and not requirement["conditional"]
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def _painted(text: str, color: str, on: bool) -> str:
+    return f"{color}{text}{_PLAIN}" if on else text
