@@ -175,7 +175,7 @@ def exchange(url, payload, *, answers=1, timeout_s=5.0):
     """Sends bytes on a connection of its own; what comes back, until as many answers came or it is closed."""
     host, _, port = url.removeprefix("http://").rpartition(":")
     received = b""
-    with socket.create_connection((host, int(port)), timeout=timeout_s) as connection:
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=timeout_s) as connection:
         try:
             connection.sendall(payload)
             while received.count(b"HTTP/1.1 ") < answers or not _is_complete(received):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from acs_conformance.emulator.core import Emulator, Settings
 from acs_conformance.emulator.fault import Fault, Refusal
+from acs_conformance.emulator.jobs import Jobs
 from acs_conformance.emulator.policy import variants
 from acs_conformance.message import RawResponse, header
 from emulator_calls import (
@@ -91,6 +92,16 @@ def test_oldest_job_is_forgotten_beyond_the_capacity():
     assert play.jobs.get(tasks[0]) is None
     assert outcome(play.handle(start(OutputParams=[output("u1")]))) == 200
     assert outcome(play.handle(start(OutputParams=[output("u4")]))) == (400, "InvalidParameter")
+
+
+def test_name_is_in_use_as_long_as_one_job_uses_it():
+    jobs = Jobs(new_id=map(str, range(9)).__next__, capacity=9)
+    name = ("path", "scope", "value")
+    for _ in range(2):
+        jobs.create(ACTION, {}, NOW_S, [name])
+    for job_id, is_used in (("0", True), ("0", True), ("x", True), ("1", False)):
+        jobs.remove(job_id)
+        assert jobs.has_name(name) == is_used
 
 
 @pytest.mark.parametrize(
@@ -266,7 +277,11 @@ def test_traits_of_a_request_are_in_its_call():
         + "&MaxIdleTime=&MAXIDLETIME=+1&x=%FF&AppId=%FF"
     )
     play.handle(raw)
-    assert seen == [
+    form = ("content-type", "application/x-www-form-urlencoded")
+    play.handle(request(target(MaxIdleTime="9" * 30), headers=(*NAMES, form), body=b"y=1"))
+    play.handle(request(target(MaxIdleTime="+20")))
+    assert seen[1:] == [{"big-number", "form-body", "unknown-parameter"}, {"number-notation"}]
+    assert seen[:1] == [
         {
             "duplicate-member",
             "lone-surrogate",

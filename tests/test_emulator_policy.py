@@ -194,6 +194,31 @@ def test_order_of_breaches():
     assert seen == {"document": "AppId", "missing-first": "ChannelId", "reverse": "MaxIdleTime"}
 
 
+def test_unknown_names_come_last():
+    raw = request(f"/?Other=1&{target_of(MaxIdleTime=9)[2:]}")
+    choices = {"wire.unknown-parameter": "refused", "answer.order": "document"}
+    assert "MaxIdleTime" in body(emulator(choices=choices).handle(raw))["Message"]
+    assert "Other" in body(emulator(choices=choices | {"answer.order": "reverse"}).handle(raw))["Message"]
+
+
+def test_missing_members_come_first_like_missing_parameters():
+    raw = start(AppId=".", InputParam={"SingleSubUserParam": {}})
+    assert outcome(emulator(choices={"answer.order": "missing-first"}).handle(raw)) == MISSING
+
+
+def test_relations_are_looked_at_only_where_the_schema_holds():
+    raw = start(AppId=..., OutputParams=[output("in")])
+    assert outcome(emulator(choices={"answer.order": "reverse"}).handle(raw)) == MISSING
+
+
+def test_big_number_in_plain_text_can_be_refused_as_such():
+    messages = [
+        body(emulator(choices={"wire.big-number": choice}).handle(idle("9" * 30)))["Message"]
+        for choice in ("read", "refused")
+    ]
+    assert messages == ["The parameter MaxIdleTime is too large.", "The parameter MaxIdleTime is not accepted."]
+
+
 def test_row_that_answers_a_vacant_value():
     answers = [
         outcome(emulator(choices={"answer.vacant": choice}).handle(start(AppId=""))) for choice in ("first", "last")

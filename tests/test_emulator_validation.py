@@ -144,6 +144,14 @@ def test_patterns_are_ascii(tmp_path):
         assert found({"Owner": text}, description) == [(("Owner",), "pattern", "other")], ascii(text)
 
 
+def test_pattern_holds_for_the_whole_text():
+    """Whatever the pattern's own anchors say: an alternative of it needs no circumflex of its own."""
+    schema = {"type": "object", "properties": {"AppId": {"type": "string", "pattern": "^a|b$"}}}
+    description = dataclasses.replace(DESCRIPTION, request_schema=schema, relations=())
+    for text, expected in (("a", []), ("b", []), ("ax", ["pattern"]), ("xb", ["pattern"])):
+        assert [keyword for _, keyword, _ in found({"AppId": text}, description)] == expected
+
+
 def test_true_is_not_one_in_relations(tmp_path):
     description = toys(tmp_path)
     assert found({"Owner": "1", "Filter": {"Min": 1, "Max": 2, "Flags": [True, False]}}, description) == []

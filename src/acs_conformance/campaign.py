@@ -1,8 +1,8 @@
 """Run a campaign: send the cases of a plan, retry what the day's weather spoiled, explain what was refused.
 
 In: plans, a recorder, limits. Out: the exchanges and the cases, in a `Journal`; the verdicts are made from these by
-pure functions, so that a killed run, a merge of shards and pytest come to the same. The one engine: the command line and
-the pytest plugin both call it.
+pure functions, so that a killed run, a merge of shards and pytest come to the same. The one engine: the command line
+and the pytest plugin both call it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from acs_conformance.campaign_judge import ATTEMPTS, BROKEN, memory_of
 from acs_conformance.cases import Plan
 from acs_conformance.cases.case import Case
+from acs_conformance.cases.context import simplest
 from acs_conformance.cases.explain import explain
 from acs_conformance.cases.render import Context, render
 from acs_conformance.description import Description
 from acs_conformance.exchange import Recorder
 from acs_conformance.judge import Judgement, judge_exchange
-from acs_conformance.message import header
+from acs_conformance.message import RawRequest, header
 from acs_conformance.record import Exchange
 from acs_conformance.trait import Memory
 
@@ -86,6 +87,8 @@ class Campaign:
         journal: Journal | None = None,
         limits: Limits | None = None,
         progress: Progress | None = None,
+        until: Callable[[Judgement], bool] | None = None,
+        rendered: Callable[[Description, Case, int, Context, int], RawRequest] = render,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -98,6 +101,8 @@ class Campaign:
             journal: where exchanges go.
             limits: what may be spent.
             progress: told of each case.
+            until: ends the run after the exchange for which it holds.
+            rendered: makes the requests; a proof that sends the same ones again and again remembers them.
             sleep: waits so many seconds.
             clock: seconds that only go forward.
         """
@@ -112,6 +117,8 @@ class Campaign:
         self._context = context
         self._limits = limits or Limits()
         self._progress = progress
+        self._until = until
+        self._rendered = rendered
         self._sleep = sleep
         self._clock = clock
         self._start = clock()
@@ -203,7 +210,7 @@ class Campaign:
     def _send(self, case: Case, step: int, attempt: int) -> Judgement:
         self._check_limits()
         description = self.descriptions[case.operation]
-        request = render(description, case, step, self._context, attempt)
+        request = self._rendered(description, case, step, self._context, attempt)
         self._number += 1
         exchange, is_unreachable = self._recorder.exchange(
             description, request, number=self._number, case=case.id, step=step, attempt=attempt
@@ -211,6 +218,8 @@ class Campaign:
         self.journal.add_exchange(exchange)
         self._check_silence(exchange, is_unreachable)
         judgement = judge_exchange(description, exchange, self._memory)
+        if self._until is not None and self._until(judgement):
+            raise Stopped("what was looked for was found")
         if judgement.is_accepted:
             self._memory = Memory(
                 works=self._memory.works | memory_of(self.descriptions, [(exchange, judgement)]).works
@@ -230,6 +239,10 @@ class Campaign:
         if len(self._confirmed) < _CONFIRMED:
             self._confirmed.add(case.requirement)
             self._attempt(case, attempt + 1)
+            smaller = simplest(case)
+            if smaller is not None:
+                self.journal.add_case(smaller)
+                self._attempt(smaller, 0)
 
     # --- explaining -------------------------------------------------------------------------------------------------
 

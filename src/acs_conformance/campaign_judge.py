@@ -135,7 +135,10 @@ def _judgements(descriptions: Mapping[str, Description], exchanges: list[Exchang
             for claim, _ in claims(description, decoded.document)
             if counted[exchange.operation, *claim] > (claim in mine)
         )
-        final[exchange.number] = judge_exchange(description, exchange, Memory(works=works, taken=taken))
+        judgement = first[exchange.number]
+        if taken or judgement.answer.kind == "world":  # what is known of the campaign bears on nothing else
+            judgement = judge_exchange(description, exchange, Memory(works=works, taken=taken))
+        final[exchange.number] = judgement
     return final
 
 

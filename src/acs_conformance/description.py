@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 #: Names and list positions from the root of a request document.
 Location = tuple[str | int, ...]
@@ -299,7 +299,7 @@ def get(document: Json, location: Location) -> Json:
         # An index of a dict and a name of a list are both a place that is not there.
         if isinstance(inner, list) is not isinstance(step, int) or not isinstance(inner, list | dict):
             raise LookupError(location)
-        inner = inner[step]
+        inner = cast("Any", inner)[step]
     return inner
 
 

@@ -6,6 +6,7 @@ never raised. `HttpSender` speaks to a real address; anything else with a `send`
 
 from __future__ import annotations
 
+import functools
 import ssl
 import time
 from collections.abc import Callable
@@ -168,7 +169,9 @@ class Recorder:
         elapsed_s = time.perf_counter() - start
         shown, credentials = redacted(description, request)
         response = reply.response
-        hidden = (*self._hidden, *credentials)
+        # A gateway may quote the request in its answer, encoded once or, in what was to be signed, twice.
+        quoted = (percent_encode(text) for text in credentials)
+        hidden = (*self._hidden, *credentials, *quoted, *(percent_encode(percent_encode(text)) for text in credentials))
         if response is not None:
             response = _without(response, hidden)
         return (
@@ -199,6 +202,7 @@ def _without(response: RawResponse, hidden: tuple[str, ...]) -> RawResponse:
     return replace(response, body=body, headers=headers)
 
 
+@functools.lru_cache(maxsize=8192)
 def redacted(description: Description, request: RawRequest) -> tuple[RawRequest, tuple[str, ...]]:
     """A request without its credentials, and what they were.
 

@@ -101,10 +101,19 @@ def case_to_json(case: Case) -> dict[str, Any]:
         "id": case.id,
         "operation": case.operation,
         "kind": case.kind,
-        "steps": [[[e.op, list(e.location), e.value, list(e.aspects)] for e in step] for step in case.steps],
+        "steps": [_edits_to_json(step) for step in case.steps],
+        "context": _edits_to_json(case.context),
         "aspects": list(case.aspects),
         "is_enumerated": case.is_enumerated,
     }
+
+
+def _edits_to_json(edits: tuple[Edit, ...]) -> list[list[Any]]:
+    return [[edit.op, list(edit.location), edit.value, list(edit.aspects)] for edit in edits]
+
+
+def _edits_from_json(data: list[list[Any]]) -> tuple[Edit, ...]:
+    return tuple(Edit(op, tuple(location), value, tuple(aspects)) for op, location, value, aspects in data)
 
 
 def case_from_json(data: Mapping[str, Any]) -> Case:
@@ -113,10 +122,8 @@ def case_from_json(data: Mapping[str, Any]) -> Case:
         id=data["id"],
         operation=data["operation"],
         kind=data["kind"],
-        steps=tuple(
-            tuple(Edit(op, tuple(location), value, tuple(aspects)) for op, location, value, aspects in step)
-            for step in data["steps"]
-        ),
+        steps=tuple(_edits_from_json(step) for step in data["steps"]),
+        context=_edits_from_json(data["context"]),
         aspects=tuple(data["aspects"]),
         is_enumerated=data["is_enumerated"],
     )

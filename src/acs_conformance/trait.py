@@ -292,7 +292,8 @@ def _effects(
     d: Description, question: Question, reading: Reading, location: Location, numbers: tuple[int, ...]
 ) -> Iterator[Effect]:
     if reading.effect == "refuse":
-        refusals = reading.refusals or d.refusals.other
+        is_vacant = question.trait in ("empty-optional", "null-optional")
+        refusals = reading.refusals or (d.refusals.vacant if is_vacant else d.refusals.other)
         yield Effect("refuse", location, violation=Violation(key=question.key, location=location, refusals=refusals))
     elif reading.effect == "absent":
         yield Effect("remove", location)

@@ -13,8 +13,9 @@ from functools import cached_property
 from typing import Literal, get_args
 
 from acs_conformance import requirement as requirements_of
-from acs_conformance.cases.accept import accept_cases, opening_case
+from acs_conformance.cases.accept import accept_cases, opening_case, surroundings
 from acs_conformance.cases.case import Case, Kind, requirement_of, without_duplicates
+from acs_conformance.cases.context import in_surroundings
 from acs_conformance.cases.draw import drawn_cases
 from acs_conformance.cases.probe import hostile_cases, probe_cases
 from acs_conformance.cases.reject import reject_cases
@@ -104,9 +105,10 @@ def plan(description: Description, depth: Depth = "standard", seed: int = 0) -> 
     if depth not in _SCOPES:
         raise UsageError(f"no depth is called {depth!r}. Known: {', '.join(DEPTHS)}.")
     scope = _SCOPES[depth]
-    cases = [opening_case(description), *accept_cases(description, scope.strength)]
+    cases = [opening_case(description), *accept_cases(description, scope.strength, thorough=scope.thorough)]
     cases += sequence_cases(description, scope.jobs)
-    cases += _limited(reject_cases(description, thorough=scope.thorough), scope.rejects)
+    rejects = list(_limited(reject_cases(description, thorough=scope.thorough), scope.rejects))
+    cases += in_surroundings(rejects, surroundings(description, scope.strength) if scope.probes else [])
     if scope.probes:
         cases += probe_cases(description)
         cases += hostile_cases(description)

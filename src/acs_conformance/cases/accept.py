@@ -7,13 +7,14 @@ inside the items of a list takes turns over items and rows, so the row with most
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from acs_conformance.cases import covering, mangle, values
 from acs_conformance.cases.case import Case, Edit, single
 from acs_conformance.cases.reject import place
-from acs_conformance.description import Description, Node, Relation
+from acs_conformance.description import Description, Node, Relation, path_of
 
 #: Items in a list that has no documented maximum, unless one of its enumerations is wider.
 _MANY = 5
@@ -25,10 +26,12 @@ def opening_case(description: Description) -> Case:
     return single(identifier, description.operation, "opening", ())
 
 
-def accept_cases(description: Description, strength: int) -> Iterator[Case]:
-    """The covering array's rows, then the near misses of what has to be refused."""
-    factors = _factors(description)
-    for number, row in enumerate(covering.rows(factors, strength), 1):
+def accept_cases(description: Description, strength: int, *, thorough: bool = False) -> Iterator[Case]:
+    """The covering array's rows, then the near misses of what has to be refused.
+
+    With `thorough`, also every character in its places.
+    """
+    for number, row in enumerate(_rows(description, strength), 1):
         edits = _row_edits(description, row, number)
         yield _pack(description, f"valid-{number:02}", edits)
     for number in (0, 1):
@@ -38,6 +41,32 @@ def accept_cases(description: Description, strength: int) -> Iterator[Case]:
     near = _near_misses(description)
     if near:
         yield _pack(description, "near-miss", near)
+    if thorough:
+        for number, edits in enumerate(_ends(description), 1):
+            yield _pack(description, f"ends-{number:02}", edits)
+
+
+def surroundings(description: Description, strength: int) -> list[tuple[Edit, ...]]:
+    """Valid requests in which violations are tried besides the simplest one, as edits.
+
+    As few of the covering array's rows as show every level: what is refused has to be refused whatever stands beside
+    it. They are accept cases themselves, so that the things they name are known to work. Names that each request makes
+    for itself are left alone, and so is the notation of JSON.
+    """
+    rows = _rows(description, strength)
+    missing = {(name, level) for row in rows for name, level in row.items()}
+    chosen = []
+    while missing:
+        number = max(range(len(rows)), key=lambda n: (len(missing & set(rows[n].items())), -n))
+        missing -= set(rows[number].items())
+        chosen.append(
+            tuple(
+                edit
+                for edit in _row_edits(description, rows[number], number + 1)
+                if edit.op != "mangle" and description.nodes[path_of(edit.location)].identifier != "fresh"
+            )
+        )
+    return chosen
 
 
 def _pack(description: Description, aspect: str, edits: tuple[Edit, ...]) -> Case:
@@ -60,6 +89,11 @@ def leader(description: Description, path: str) -> str:
 def followers(description: Description, path: str) -> list[str]:
     """Paths whose values have to equal the one at `path`."""
     return [r.of for r in description.relations if r.word == "equal" and r.other == path]
+
+
+@functools.lru_cache(maxsize=64)
+def _rows(description: Description, strength: int) -> tuple[dict[str, Level], ...]:
+    return tuple(covering.rows(_factors(description), strength))
 
 
 def _factors(description: Description) -> dict[str, list[Level]]:
@@ -109,12 +143,51 @@ def _row_edits(description: Description, row: Mapping[str, Level], number: int) 
             first.append(Edit("resize", location, value, (_aspect(description, path, "type", f"{value}-items"),)))
             later += _item_edits(description, path, value, number)
         elif kind == "length":
-            letters = values.characters(description, path)
-            text = values.text(description, path, value, letters[(number * 7 + len(path)) % len(letters)], number)
+            text = values.text(description, path, value, number - 1)
             first.append(Edit("set", location, text, _text_aspects(description, path, text)))
         elif kind == "value":
             first.append(Edit("set", location, value.value, (_aspect(description, path, value.keyword, value.aspect),)))
-    return (*first, *later, *_notations(description, number))
+    return (*_apart(description, (*first, *later)), *_notations(description, number))
+
+
+def _apart(description: Description, edits: tuple[Edit, ...]) -> Iterator[Edit]:
+    """The edits, those texts made different that have to be: by relation, or because they are the same character."""
+    others = {relation.other for relation in description.relations if relation.word == "distinct"}
+    differing = {relation.of for relation in description.relations if relation.word in ("unique", "distinct")}
+    taken = {edit.value for edit in edits if edit.op == "set" and path_of(edit.location) in others}
+    for edit in edits:
+        path = path_of(edit.location)
+        turn = 0
+        changed = edit
+        while edit.op == "set" and path in differing and changed.value in taken:
+            turn += 1
+            text = values.text(description, path, len(edit.value), 20 + turn)
+            changed = Edit("set", edit.location, text, _text_aspects(description, path, text))
+        if path in differing:
+            taken.add(changed.value)
+        yield changed
+
+
+def _ends(description: Description) -> Iterator[tuple[Edit, ...]]:
+    """Requests that together show every character first and last in every text."""
+    nodes = [
+        node
+        for node in description.nodes.values()
+        if node.type == "string"
+        and "enum" not in node.schema
+        and not node.derived
+        and leader(description, node.path) == node.path
+        and values.lengths(description, node.path)
+    ]
+    for turn in range(max((len(values.characters(description, node.path)) for node in nodes), default=0)):
+        edits = []
+        for shift, node in enumerate(nodes):
+            lengths = values.lengths(description, node.path)
+            length = min(8 + shift, lengths[-1])  # different lengths keep texts different that have to be
+            text = values.text(description, node.path, length, turn)
+            aspects = _text_aspects(description, node.path, text)
+            edits.append(Edit("set", place(node.path, 1)[0], text, aspects))
+        yield tuple(edits)
 
 
 def _beside_limits(description: Description, number: int) -> Iterator[Edit]:
@@ -125,8 +198,7 @@ def _beside_limits(description: Description, number: int) -> Iterator[Edit]:
         if node.type == "string" and "enum" not in node.schema:
             inner = values.lengths(description, path)[1:-1]
             if inner:
-                letters = values.characters(description, path)
-                text = values.text(description, path, inner[-number], letters[-1 - number], number)
+                text = values.text(description, path, inner[-number], -1 - number)
                 yield Edit("set", tuple(path.split(".")), text, _text_aspects(description, path, text))
         elif "enum" not in node.schema:
             between = values.accepted(description, path)[1:-1]
@@ -147,13 +219,12 @@ def _notations(description: Description, number: int) -> Iterator[Edit]:
 
 def _item_edits(description: Description, path: str, count: int, number: int) -> Iterator[Edit]:
     """What varies inside the items takes turns, another turn in each row."""
-    unique = {relation.of for relation in description.relations if relation.word == "unique"}
     for child in description.children(f"{path}[]"):
         if child.type in ("object", "array") or child.derived or leader(description, child.path) != child.path:
             continue
         for index in range(count):
             location, _ = place(child.path, index + 1)
-            turn = number + index
+            turn = number - 1 + index
             if not child.required and turn % 3 == 0:
                 yield Edit("remove", location, None, _absent(description, child.path))
             elif child.type != "string" or "enum" in child.schema:
@@ -164,18 +235,9 @@ def _item_edits(description: Description, path: str, count: int, number: int) ->
                         "set", location, value.value, (_aspect(description, child.path, value.keyword, value.aspect),)
                     )
             else:
-                yield _item_text(description, child.path, location, turn, is_unique=child.path in unique)
-
-
-def _item_text(
-    description: Description, path: str, location: tuple[str | int, ...], turn: int, *, is_unique: bool
-) -> Edit:
-    lengths = values.lengths(description, path)
-    length = lengths[turn % len(lengths)]
-    letters = values.characters(description, path)
-    # Different first characters keep short values different; the step is coprime to most alphabets.
-    text = values.text(description, path, length, letters[(turn * 11 + (3 if is_unique else 0)) % len(letters)], turn)
-    return Edit("set", location, text, _text_aspects(description, path, text))
+                lengths = values.lengths(description, child.path)
+                text = values.text(description, child.path, lengths[turn % len(lengths)], turn)
+                yield Edit("set", location, text, _text_aspects(description, child.path, text))
 
 
 def _text_aspects(description: Description, path: str, text: str) -> tuple[str, ...]:

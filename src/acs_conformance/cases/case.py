@@ -62,6 +62,8 @@ class Case:
     steps: tuple[tuple[Edit, ...], ...]
     #: Ids with aspect that this case decides.
     aspects: tuple[str, ...]
+    #: Edits that make other valid surroundings than the simplest; applied first, and left out to make a finding small.
+    context: tuple[Edit, ...] = ()
     #: Whether it belongs to the enumerated part of the plan, all of which a pass needs.
     is_enumerated: bool = True
 
@@ -101,7 +103,7 @@ def without_duplicates(cases: Iterable[Case]) -> list[Case]:
     """
     by_edits: dict[tuple[object, ...], Case] = {}
     for case in cases:
-        key = (case.operation, case.kind, repr(case.steps))
+        key = (case.operation, case.kind, repr(case.context), repr(case.steps))
         known = by_edits.get(key)
         if known is None:
             by_edits[key] = case

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
-from covertable import make  # type: ignore[import-untyped]
+from covertable import make
 
 Level = TypeVar("Level", bound=Hashable)
 

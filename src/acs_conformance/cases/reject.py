@@ -79,14 +79,19 @@ def _values(description: Description, node: Node, thorough: bool) -> Iterator[Ca
         counts = places(node.path)
         count = counts[turn % len(counts)]
         yield _value_case(description, node, value, count)
-        if turn == 0:
+        if turn == 0 and len(counts) > 1:
             for other in counts[1:]:
                 yield _value_case(description, node, value, other)
+            yield _value_case(description, node, value, 1, of=2)
 
 
-def _value_case(description: Description, node: Node, value: values.Value, count: int) -> Case:
+def _value_case(description: Description, node: Node, value: values.Value, count: int, of: int = 0) -> Case:
+    """`value` in item `count`, the last one unless there are more of them: `of`."""
     location, resize = place(node.path, count)
-    aspect = "-".join(part for part in (value.aspect, _suffix(count)) if part)
+    if of > count:
+        resize = place(node.path, of)[1]
+    where = f"item-{count}-of-{of}" if of > count else _suffix(count)
+    aspect = "-".join(part for part in (value.aspect, where) if part)
     edit = Edit("set", location, value.value)
     return _case(description, f"{node.path}.{value.keyword}", aspect, (*resize, edit))
 

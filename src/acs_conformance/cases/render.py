@@ -46,7 +46,7 @@ def render(description: Description, case: Case, step: int, context: Context, at
         context: run, bindings and time.
         attempt: 0, or the number of a repetition, which gets fresh names.
     """
-    edits = case.steps[step]
+    edits = (*case.context, *case.steps[step])
     if any(edit.op == "again" for edit in edits):
         return render(description, case, step - 1, context, attempt)
     named = next((edit.value for edit in edits if edit.op == "names"), step)

@@ -144,16 +144,28 @@ def lengths(description: Description, path: str) -> list[int]:
     ]
 
 
-def text(description: Description, path: str, length: int, first: str, turn: int) -> str:
-    """A text of `length` characters that begins with `first` and shows as many characters as it can.
+#: Characters that a server may treat apart at the ends of a name; they have the first turns there.
+_NOTABLE = "-_0Aa9Zz"
 
-    `turn` varies which ones: at the full length of the set each character is in it once.
+
+def text(description: Description, path: str, length: int, turn: int) -> str:
+    """A text of `length` characters that shows as many characters as it can; at the set's own length each of them once.
+
+    Args:
+        description: the contract.
+        path: of the node, whose characters are used.
+        length: in characters.
+        turn: varies the first and the last character, the ones that are notable at the ends first.
     """
     letters = characters(description, path)
-    rest = [char for char in letters if char != first]
-    shift = turn % len(rest) if rest else 0
-    pool = [first, *rest[shift:], *rest[:shift]]
-    return "".join(pool[i % len(pool)] for i in range(length))
+    ends = [char for char in _NOTABLE if char in letters]
+    ends += [char for char in letters if char not in ends]
+    first, last = ends[turn % len(ends)], ends[(turn + 1) % len(ends)]
+    if length == 1 or first == last:
+        return first * length
+    shift = turn % len(letters)
+    middle = [char for char in letters[shift:] + letters[:shift] if char not in (first, last)] or [first]
+    return first + "".join(middle[i % len(middle)] for i in range(length - 2)) + last
 
 
 # --- what has to be refused -----------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ class Settings:
     nonce_capacity: int = 100_000
     #: How many created things are remembered.
     job_capacity: int = 10_000
-    #: 20 hexadecimal digits that all ids start from; None for random ones.
+    #: 18 hexadecimal digits that all ids start from; None for random ones.
     id_seed: str | None = None
 
 
@@ -151,7 +151,7 @@ class Emulator:
 
     def _in_use(self, operation: _Operation, document: Mapping[str, Json]) -> Iterator[Breach]:
         for name in operation.names(document):
-            if self.jobs.user(name) is not None:
+            if self.jobs.has_name(name):
                 yield operation.in_use(name)
                 return
 

@@ -54,7 +54,7 @@ def is_derived(
 def _expiry(terms: Mapping[str, Json], claims: Mapping[str, Json]) -> int | None:
     """The time that the value itself gives as its expiry; digests contain it too."""
     for name, term in terms.items():
-        if "expiry" in term and isinstance(claims.get(name), int) and not isinstance(claims[name], bool):
+        if "expiry" in term and isinstance(claims.get(name), int):
             return int(claims[name])
     return None
 

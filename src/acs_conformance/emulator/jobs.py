@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -24,9 +24,9 @@ def identifiers(seed: str | None = None) -> Iterator[str]:
     They cost a tenth of real UUIDs, and a server makes two for each request.
 
     Args:
-        seed: 20 hexadecimal digits; the same ones give the same texts. None: random ones.
+        seed: 18 hexadecimal digits; the same ones give the same texts. None: random ones.
     """
-    digits = seed or secrets.token_hex(10)
+    digits = seed or secrets.token_hex(9)
     prefix = f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-a{digits[15:18]}-"
     return (f"{prefix}{number:012x}" for number in itertools.count(1))
 
@@ -56,7 +56,7 @@ class Jobs:
         self._new_id = new_id
         self._capacity = capacity
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._users: dict[Name, str] = {}
+        self._uses: Counter[Name] = Counter()
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -68,23 +68,23 @@ class Jobs:
         """The thing with this id, or None."""
         return self._jobs.get(job_id)
 
-    def user(self, name: Name) -> str | None:
-        """The id of the thing that uses a name, or None."""
-        return self._users.get(name)
+    def has_name(self, name: Name) -> bool:
+        """Whether a thing uses a name."""
+        return name in self._uses
 
     def create(self, operation: str, document: Mapping[str, Json], created_s: float, names: Iterable[Name] = ()) -> Job:
         """A new thing made of a call's document, which must not change afterwards."""
         job = Job(id=self._new_id(), operation=operation, document=document, created_s=created_s, names=tuple(names))
         self._jobs[job.id] = job
-        for name in job.names:
-            self._users.setdefault(name, job.id)
+        self._uses.update(job.names)
         if len(self._jobs) > self._capacity:
             self.remove(next(iter(self._jobs)))
         return job
 
     def remove(self, job_id: str) -> None:
-        """Forgets a thing, if there is one with this id, and frees the names it uses."""
+        """Forgets a thing, if there is one with this id, and frees the names that no other one uses."""
         job = self._jobs.pop(job_id, None)
         for name in job.names if job else ():
-            if self._users.get(name) == job_id:
-                del self._users[name]
+            self._uses[name] -= 1
+            if not self._uses[name]:
+                del self._uses[name]

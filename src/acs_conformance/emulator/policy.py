@@ -30,9 +30,6 @@ _ANY = {
     "method": ("taken", "refused"),
 }
 
-# Where readings differ, the emulator is lenient by default, but for numbers in odd notations.
-_LENIENCE = ("accept", "absent", "refuse", "number", "any")
-
 #: The default error row is the first one that the description names for the case; "last" is the other end of the list.
 _ANSWERS = {
     # Which of several breaches is answered.
@@ -59,8 +56,7 @@ def options(description: Description) -> Mapping[str, tuple[str, ...]]:
     """Point -> names of the choices there, the default first."""
     found: dict[str, tuple[str, ...]] = {}
     for question in description.questions:
-        readings = sorted(question.readings, key=lambda reading: _LENIENCE.index(reading.effect))
-        names = tuple(reading.name for reading in readings if reading.effect != "any") or any_choices(question)
+        names = tuple(reading.name for reading in question.readings if reading.effect != "any") or any_choices(question)
         if names:
             found[question.key] = names
     return MappingProxyType(found | _ANSWERS)
@@ -78,7 +74,7 @@ class Policy:
 
     @classmethod
     def default(cls) -> Policy:
-        """The lenient policy: what can be taken is, what the page calls without effect has none."""
+        """The first reading of each question, as the description orders them."""
         return cls()
 
     def choice(self, description: Description, point: str) -> str:
@@ -110,12 +106,13 @@ class Policy:
                 raise SelectionError(f"choice at {point}", name, sorted(known[point]))
 
 
+@functools.lru_cache(maxsize=16)
 def variants(description: Description) -> tuple[tuple[str, Policy], ...]:
     """Named faultless servers: the default, each other choice alone, and all choices pairwise.
 
     The same description gives the same variants, in the same order and under the same names.
     """
-    import covertable  # type: ignore[import-untyped]  # wanted by the proof alone
+    import covertable  # wanted by the proof alone
 
     points = options(description)
     chosen: list[tuple[str, dict[str, str]]] = [("default", {})]

@@ -126,7 +126,7 @@ class Reader:
         reading.traits.add("empty-optional")
         if self._effects.get("empty-optional") != "refuse":
             return True
-        reading.breaches.append(self._checks.breach((name,), "empty-optional", "vacant"))
+        reading.breaches.append(self._checks.breach((name,), "empty-optional", "other"))
         return True
 
     def _scalar(self, node: Node, text: str, reading: Reading) -> Json:

@@ -31,8 +31,9 @@ LONGEST_BODY = 1024 * 1024
 _LONGEST_HEAD = 256 * 1024
 # Bytes of a body too long that are read before it is answered: a client that still writes would not see the answer.
 _LONGEST_DRAINED = 16 * LONGEST_BODY
-# httptools reads no longer ones.
+# httptools takes no longer ones apart.
 _LONGEST_PARSED_TARGET = 65535
+_LAST_PORT = 65535
 _TARGET = "target"
 
 _Message = dict[str, Any]
@@ -80,6 +81,8 @@ def running(emulator: Emulator) -> Iterator[str]:
 def _listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
     """A listening socket and the base URL of what is behind it."""
     with contextlib.ExitStack() as stack:
+        if not 0 <= port <= _LAST_PORT:  # getaddrinfo would keep the lower half
+            raise UsageError(f"there is no port {port}. Give one from 0, for a free one, to {_LAST_PORT}.")
         try:
             family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
             # With the protocol named, asyncio sends small packets at once; without it an answer takes 40 ms.
@@ -88,7 +91,7 @@ def _listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen(512)
-        except (OSError, OverflowError, UnicodeError) as error:
+        except (OSError, UnicodeError) as error:
             raise UsageError(_why_not(host, port, error)) from error
         name, taken, *_ = listener.getsockname()
         yield listener, f"http://[{name}]:{taken}" if ":" in name else f"http://{name}:{taken}"
@@ -100,7 +103,7 @@ def _why_not(host: str, port: int, error: Exception) -> str:
         return f"port {port} of {host} is taken by another program. Choose another port; 0 takes a free one."
     if number == errno.EACCES:
         return f"port {port} of {host} needs privileges that this process doesn't have. Choose one above 1023."
-    return f"can't listen on port {port} of {host}: {error}. Give an address of this machine and a port up to 65535."
+    return f"can't listen on port {port} of {host}: {error}. Give an address of this machine."
 
 
 class _Server(Server):
@@ -166,8 +169,8 @@ class _Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._is_in_head = False
         self.scope["state"][_TARGET] = self.url
-        if len(self.url) > _LONGEST_PARSED_TARGET or not self.url.isascii():
-            self.url = b"/"  # the parser would refuse it; the application looks at what was sent
+        if len(self.url) > _LONGEST_PARSED_TARGET:
+            self.url = b"/"  # to get over the parsing; the application looks at what was sent
         super().on_headers_complete()
 
 
@@ -192,7 +195,13 @@ class _Application:
             request = RawRequest(
                 method=scope["method"],
                 target=target.decode("latin-1"),
-                headers=tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]),
+                headers=tuple(
+                    # Blanks around a value are not part of it; the parser leaves those at its end.
+                    [
+                        (name.decode("latin-1"), value.strip(b" \t").decode("latin-1"))
+                        for name, value in scope["headers"]
+                    ]
+                ),
                 body=body,
             )
             await _respond(send, self._emulator.handle(request))

@@ -1,0 +1,161 @@
+"""Reports: read and write report.json, and make the other formats from it.
+
+In: the plain data of a report, in the shape of `report.schema.json`. Out: report.json, junit.xml, report.html. Files
+appear whole or not at all, so a reader never meets half of one, and a crash leaves the file that was there before.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator
+
+from acs_conformance.errors import ReportError
+from acs_conformance.report import html, junit
+from acs_conformance.report.text import cut, pointer, visible
+
+__all__ = ["JSON_NAME", "load", "schema", "write_all", "write_json"]
+
+#: The file that a folder of reports stands for.
+JSON_NAME = "report.json"
+
+
+@functools.cache
+def schema() -> dict[str, Any]:
+    """The published JSON Schema of report.json."""
+    text = resources.files(__package__).joinpath("report.schema.json").read_text("utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def load(path: Path | str) -> dict[str, Any]:
+    """The report in a file, or in the report.json of a folder.
+
+    Raises:
+        ReportError: the file is missing, unreadable, not JSON, torn, of another version or not of the published shape;
+            its text names the file, the JSON pointer and the reason.
+    """
+    file = Path(path)
+    file = file / JSON_NAME if file.is_dir() else file
+    report = _of_known_version(file, _parsed(file))
+    error = next(Draft202012Validator(schema()).iter_errors(report), None)
+    if error is not None:
+        raise _broken(file, pointer(error.instance_path), cut(visible(error.message), 300))
+    return report
+
+
+def write_json(report: Mapping[str, Any], path: Path | str) -> None:
+    """Write report.json in its canonical form: members in their order, indented by one, a line feed at the end.
+
+    Raises:
+        ReportError: the report is not JSON data, or the file can't be written.
+    """
+    try:
+        text = json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise _broken(Path(path), "", f"not JSON data: {error}") from error
+    # Half a surrogate pair has no UTF-8; written with a backslash it is the JSON escape that reads back as itself.
+    _replace(Path(path), text.encode("utf-8", "backslashreplace"))
+
+
+def write_all(report: Mapping[str, Any], folder: Path | str) -> dict[str, Path]:
+    """Write every format into a folder, report.json first; the files by name.
+
+    Raises:
+        ReportError: a file can't be written.
+    """
+    files = {name: Path(folder) / name for name in (JSON_NAME, "junit.xml", "report.html")}
+    write_json(report, files[JSON_NAME])
+    _replace(files["junit.xml"], junit.render(report).encode())
+    _replace(files["report.html"], html.render(report).encode())
+    return files
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+_TORN = "torn: it ends in the middle; it was not written or copied to its end"
+
+
+def _broken(file: Path, at: str, reason: str) -> ReportError:
+    return ReportError(f"{file}: {f'at {at}: ' if at else ''}{reason}")
+
+
+def _parsed(file: Path) -> object:
+    try:
+        text = file.read_bytes().decode()
+        return json.loads(text)
+    except FileNotFoundError:
+        raise _broken(file, "", "there is no such file; a run writes it into its folder of reports") from None
+    except OSError as error:
+        raise _broken(file, "", f"can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":
+            raise _broken(file, "", _TORN) from error
+        raise _broken(file, "", f"not a report: byte {error.start} is not UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise _broken(file, "", _why_not_json(error)) from error
+    except RecursionError:
+        raise _broken(file, "", "not a report: nested too deep") from None
+
+
+def _why_not_json(error: json.JSONDecodeError) -> str:
+    text = error.doc.rstrip()
+    if not text:
+        return "the file is empty; it was not written to its end"
+    is_torn = error.pos >= len(text) or error.msg.startswith("Unterminated string") or not text.endswith("}")
+    if text.startswith("{") and is_torn:
+        return _TORN
+    return f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+
+
+def _of_known_version(file: Path, report: object) -> dict[str, Any]:
+    """The same; a report of another version is told apart from a broken one."""
+    known = schema()["properties"]["schema_version"]["const"]
+    if not isinstance(report, dict) or not isinstance(report.get("schema_version"), str):
+        raise _broken(file, "/schema_version", "there is no text here, so this is not a report of a conformance run")
+    if report["schema_version"] != known:
+        found = cut(visible(report["schema_version"]), 20)
+        raise _broken(
+            file, "/schema_version", f"version {found!r} of the format; this version of the tool reads {known!r} only"
+        )
+    return report
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Put the data in the place of the file at once; the new name is on the disk before this returns."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _broken(path, "", f"can't be written: {error.strerror}") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new name outlives a power cut once its folder has been synchronised; Windows can't open folders."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,68 @@
+"""Violations in other valid surroundings than the simplest request.
+
+In: reject cases, each the simplest that breaks its requirement, and surroundings as edits. Out: the same cases, every
+other one in some surroundings, and where a requirement has too few cases, more of them: a server may check a value only
+when something else is there, or is not.
+
+The first case of each requirement stays the simplest. A finding made in surroundings is tried without them, so the
+smallest request is found all the same; this departs from "the simplest valid request elsewhere" at no cost in requests.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from acs_conformance.cases.case import Case, Edit
+from acs_conformance.description import Location
+
+
+def in_surroundings(cases: Sequence[Case], surroundings: Sequence[tuple[Edit, ...]]) -> Iterator[Case]:
+    """The cases in their order, taking turns in the surroundings; each requirement meets all of these."""
+    by_requirement: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        by_requirement[case.requirement].append(case)
+    for group in by_requirement.values():
+        met: set[int] = set()
+        for number, case in enumerate(group):
+            turn = number // 2 % len(surroundings) if surroundings else 0
+            if number % 2 == 0 or not surroundings:
+                yield case
+                continue
+            met.add(turn)
+            yield _among(case, surroundings[turn])
+        for turn in range(len(surroundings)):
+            if turn not in met:
+                case = group[turn % len(group)]
+                identifier = f"{case.id}-among-{turn + 1}"
+                yield _among(replace(case, id=identifier, aspects=(identifier,)), surroundings[turn])
+
+
+def _among(case: Case, edits: tuple[Edit, ...]) -> Case:
+    """The case in these surroundings; where they have more items than it needs, theirs are kept."""
+    context = around(case, edits)
+    sizes = {edit.location: edit.value for edit in context if edit.op == "resize"}
+    steps = tuple(
+        tuple(e for e in step if not (e.op == "resize" and sizes.get(e.location, 0) >= e.value)) for step in case.steps
+    )
+    return replace(case, steps=steps, context=context)
+
+
+def around(case: Case, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    """The surroundings without what touches the place of the violation."""
+    places = [edit.location for step in case.steps for edit in step if edit.op != "resize"]
+    return tuple(edit for edit in edits if not any(_touch(edit, place) for place in places))
+
+
+def _touch(edit: Edit, place: Location) -> bool:
+    shared = min(len(edit.location), len(place))
+    return edit.location[:shared] == place[:shared] and not (edit.op == "resize" and len(place) > len(edit.location))
+
+
+def simplest(case: Case) -> Case | None:
+    """The case without its surroundings; None if it has none."""
+    if not case.context:
+        return None
+    identifier = f"{case.id}~simplest"
+    return replace(case, id=identifier, aspects=(identifier,), context=(), is_enumerated=False)

@@ -1,0 +1,271 @@
+"""Faults in what is accepted: valid requests that are refused.
+
+In: a description. Out: faults, for each operator and each node that it applies to, and for each two documented values
+that meet.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+from acs_conformance.cases import values
+from acs_conformance.cases.accept import counts, followers, leader
+from acs_conformance.description import Description, Json, Node, Relation, steps
+from acs_conformance.emulator.fault import Call
+from acs_conformance.emulator.validation import Breach, find
+from acs_conformance.faults.kind import Blind, Strict, at, texts
+
+Refuses = Callable[[Call], bool]
+
+
+def accepting(description: Description) -> Iterator[Strict]:
+    """All of them, in document order, then pairs."""
+    for node in description.nodes.values():
+        if node.path in {relation.of for relation in description.relations if relation.word == "equal"}:
+            continue  # its value is that of another node, which has the faults
+        if not node.required and not node.path.endswith("[]"):
+            yield from _optional(description, node)
+        if node.type == "array":
+            yield from _counts(description, node)
+        if "enum" in node.schema:
+            yield from _enumerations(description, node)
+        elif node.type == "string" and not node.derived:
+            yield from _texts(description, node)
+        elif node.type in ("integer", "number"):
+            yield from _numbers(description, node)
+        if node.location == "json" and node.is_parameter:
+            yield from _notations(description, node)
+    for relation in description.relations:
+        if not relation.open:
+            yield from _relations(description, relation)
+    yield from _pairs(description)
+
+
+def conditions(description: Description) -> dict[str, Refuses]:
+    """Documented values that a fault may depend on, by name: the levels that meet in the covering array."""
+    found: dict[str, Refuses] = {}
+    for node in description.nodes.values():
+        path = steps(node.path)
+        if "[]" in node.path or leader(description, node.path) != node.path:
+            continue
+        if not node.required:
+            found[f"{node.path}=absent"] = lambda call, path=path: not at(call, path)
+        if node.type == "array":
+            for count in counts(description, node):
+                found[f"{node.path}={count}-items"] = lambda call, path=path, n=count: any(
+                    isinstance(value, list) and len(value) == n for value in at(call, path)
+                )
+        elif node.type == "string" and "enum" not in node.schema:
+            lengths = values.lengths(description, node.path)
+            for length in dict.fromkeys((lengths[0], lengths[-1])) if lengths else ():
+                found[f"{node.path}={length}-characters"] = lambda call, path=path, n=length: any(
+                    isinstance(value, str) and len(value) == n for value in at(call, path)
+                )
+        elif node.type != "object":
+            options = values.accepted(description, node.path)
+            edges = options if len(options) <= 3 or "enum" in node.schema else [options[0], options[-1]]
+            for option in edges:
+                found[f"{node.path}={option.aspect}"] = lambda call, path=path, v=option.value: any(
+                    type(value) is type(v) and value == v for value in at(call, path)
+                )
+    return found
+
+
+def _fault(d: Description, key: str, operator: str, says: str, refuses: Refuses, detail: str = "", *, exhaustive: bool = False) -> Strict:
+    return Strict(
+        id=f"{d.id(key)}!{operator}{f'#{detail}' if detail else ''}",
+        operator=operator,
+        says=says,
+        refuses=refuses,
+        found_at="exhaustive" if exhaustive else "standard",
+    )
+
+
+def _some(node: Node, is_refused: Callable[[Json], object]) -> Refuses:
+    path = steps(node.path)
+    return lambda call: any(is_refused(value) for value in at(call, path))
+
+
+def _optional(d: Description, node: Node) -> Iterator[Strict]:
+    path, parent = steps(node.path), steps(node.parent) if node.parent else ()
+
+    def is_absent(call: Call) -> bool:
+        holders = find(call.document, parent)
+        return any(isinstance(holder, dict) and path[-1] not in holder for _, holder in holders)
+
+    yield _fault(d, f"{node.path}.default", "require", f"{node.path} is required", is_absent)
+    yield _fault(d, f"{node.path}.type", "refuse-present", f"{node.path} is refused", _some(node, lambda _: True))
+    if "default" in node.schema and values.is_acceptable(d, node.path, node.schema["default"]):
+        default = node.schema["default"]
+        says = f"{node.path}: the default is refused when it is said"
+        yield _fault(d, f"{node.path}.default", "refuse-explicit", says, _some(node, lambda v: v == default))
+
+
+def _counts(d: Description, node: Node) -> Iterator[Strict]:
+    tried = counts(d, node)
+    for count in tried:
+        exactly = _some(node, lambda v, n=count: isinstance(v, list) and len(v) == n)
+        yield _fault(d, f"{node.path}.type", "refuse-count", f"{count} items are refused", exactly, str(count))
+    for low, high in itertools.pairwise(tried):
+        above = _some(node, lambda v, n=low: isinstance(v, list) and len(v) > n)
+        yield _fault(d, f"{node.path}.type", "refuse-above", f"more than {low} items are refused", above, f"{low}-{high}")
+
+
+def _enumerations(d: Description, node: Node) -> Iterator[Strict]:
+    path = steps(node.path)
+    for option in values.accepted(d, node.path):
+        forgotten = _some(node, lambda v, o=option.value: v == o)
+        says = f"{node.path}: {option.aspect} is refused"
+        yield _fault(d, f"{node.path}.enum", "forget", says, forgotten, option.aspect)
+    if "[]" in node.path:
+        different = lambda call: len({repr(v) for v in at(call, path)}) < len(at(call, path))  # noqa: E731
+        yield _fault(d, f"{node.path}.enum", "demand-different", f"{node.path} may not repeat", different)
+        same = lambda call: len({repr(v) for v in at(call, path)}) > 1  # noqa: E731
+        yield _fault(d, f"{node.path}.enum", "demand-same", f"{node.path} has to be the same in all items", same)
+
+
+def _texts(d: Description, node: Node) -> Iterator[Strict]:
+    """Every documented character, at every place, and every documented length, for itself and what has to equal it."""
+    letters = values.characters(d, node.path)
+    keyword = "pattern" if "pattern" in node.schema else "type"
+    key = f"{node.path}.{keyword}"
+
+    def fault(operator: str, says: str, is_refused: Callable[[str], object], detail: str = "", **kind: bool) -> Strict:
+        refuses = _some(node, lambda v: isinstance(v, str) and is_refused(v))
+        return _fault(d, key, operator, f"{node.path}: {says}", refuses, detail, **kind)
+
+    # Names that are the same in each request of a run can't show a character of their own.
+    plain = {char for char in letters if char in "acdeilnmofrtuphs-0123456789"} if node.identifier else set()
+    for char in letters:
+        name = values.name_of(char)
+        if char not in plain:
+            yield fault("refuse-character", f"{char} is refused", lambda t, c=char: c in t, name)
+        yield fault("refuse-first", f"{char} is refused as the first", lambda t, c=char: t[:1] == c, name, exhaustive=True)
+        yield fault("refuse-last", f"{char} is refused as the last", lambda t, c=char: t[-1:] == c, name, exhaustive=True)
+    for operator, says, is_refused in (
+        ("digits-only", "a text of digits only is refused", str.isdigit),
+        ("no-upper-case", "upper case is refused", lambda t: any(c.isupper() for c in t)),
+        ("letter-first", "a letter has to be first", lambda t: not t[:1].isalpha()),
+        ("alphanumeric-last", "a letter or digit has to be last", lambda t: not t[-1:].isalnum()),
+        ("letter-or-digit-first", "a letter or digit has to be first", lambda t: not t[:1].isalnum()),
+        ("no-double-hyphen", "two hyphens in a row are refused", lambda t: "--" in t),
+    ):
+        if operator == "no-double-hyphen" or (operator == "digits-only" and node.identifier != "bound"):
+            continue
+        yield fault(operator, says, is_refused)
+    for length in values.lengths(d, node.path):
+        says = f"a text of {length} characters is refused"
+        yield fault("refuse-length", says, lambda t, n=length: len(t) == n, str(length))
+    low, high = values.lengths(d, node.path)[0], values.lengths(d, node.path)[-1]
+    for limit in (32, 36, 50, 60, high - 1):
+        if low < limit < high:
+            yield fault("shorter-limit", f"more than {limit} are refused", lambda t, n=limit: len(t) > n, str(limit))
+    for limit in (2, 3, 4, 6):
+        yield fault("longer-minimum", f"fewer than {limit} are refused", lambda t, n=limit: len(t) < n, str(limit))
+    for other in followers(d, node.path):
+        yield _fault(
+            d, f"{other}.type", "refuse-follower", f"{other} of full length is refused",
+            lambda call, path=steps(other), n=high: any(isinstance(v, str) and len(v) == n for v in at(call, path)),
+        )
+
+
+def _numbers(d: Description, node: Node) -> Iterator[Strict]:
+    for option in values.accepted(d, node.path):
+        exactly = _some(node, lambda v, o=option.value: v == o)
+        says = f"{node.path}: {option.aspect} is refused"
+        yield _fault(d, f"{node.path}.{option.keyword}", "refuse-limit", says, exactly, option.aspect)
+    low, high = node.schema.get("minimum"), node.schema.get("maximum")
+    if low is not None and high is not None and high - low > 10:
+        for operator, is_refused in (
+            ("higher-minimum", lambda v: v < (low + high) // 2),
+            ("lower-maximum", lambda v: v > (low + high) // 2),
+            ("tens-only", lambda v: v % 10),
+        ):
+            refuses = _some(node, lambda v, r=is_refused: isinstance(v, int) and not isinstance(v, bool) and r(v))
+            yield _fault(d, f"{node.path}.minimum", operator, f"{node.path}: {operator}", refuses)
+
+
+def _notations(d: Description, node: Node) -> Iterator[Strict]:
+    """JSON that says the same in another way."""
+    name = node.path
+    for operator, is_refused in {
+        "blanks": lambda t: t != t.strip() or ": " in t,
+        "escapes": lambda t: "\\u" in t,
+    }.items():
+        yield _fault(
+            d, f"{name}.content", "refuse-notation", f"{name}: JSON with {operator} is refused",
+            lambda call, r=is_refused: bool(r(texts(call).get(name, ""))), operator,
+        )
+
+    def is_reordered(call: Call) -> bool:
+        for path, other in d.nodes.items():
+            if other.type == "object" and path.startswith(name):
+                documented = [child.name for child in d.children(path)]
+                for _, value in find(call.document, steps(path)):
+                    if isinstance(value, dict) and [m for m in documented if m in value] != [m for m in value if m in documented]:
+                        return True
+        return False
+
+    yield _fault(d, f"{name}.content", "refuse-notation", f"{name}: members have to be in order", is_reordered, "order")
+
+
+def _relations(d: Description, relation: Relation) -> Iterator[Strict]:
+    """Equality that sees too much."""
+    path = steps(relation.of)
+    alike: dict[str, Callable[[str, str], bool]] = {
+        "any-case": lambda a, b: a.lower() == b.lower(),
+        "beginning": lambda a, b: a[:8] == b[:8] and abs(len(a) - len(b)) == 1,
+        "prefix": lambda a, b: a.startswith(b) or b.startswith(a),
+    }
+    for operator, are_alike in alike.items():
+
+        def refuses(call: Call, are_alike: Callable[[str, str], bool] = are_alike) -> bool:
+            mine = [value for value in at(call, path) if isinstance(value, str)]
+            others = [v for v in at(call, steps(relation.other)) if isinstance(v, str)] if relation.other else []
+            pairs = itertools.product(mine, others) if relation.other else itertools.combinations(mine, 2)
+            return any(are_alike(a, b) for a, b in pairs)
+
+        if relation.word in ("unique", "distinct"):
+            says = f"{relation.key}: values that are alike ({operator}) count as equal"
+            yield _fault(d, relation.key, "alike", says, refuses, operator)
+
+
+def _pairs(d: Description) -> Iterator[Strict]:
+    """Only when two documented values meet."""
+    for (left, is_left), (right, is_right) in itertools.combinations(conditions(d).items(), 2):
+        if left.partition("=")[0] == right.partition("=")[0]:
+            continue
+        both: Refuses = lambda call, a=is_left, b=is_right: a(call) and b(call)  # noqa: E731
+        says = f"{left} together with {right} is refused"
+        yield _fault(d, "response.status", "refuse-pair", says, both, f"{left}+{right}")
+
+
+def overlooking_when(description: Description) -> Iterator[Blind]:
+    """Rules that are not checked when another documented value is there: each rule once for each such value."""
+    required = [node for node in description.nodes.values() if node.required]
+    for name, is_there in conditions(description).items():
+        about = name.partition("=")[0]
+        for node in (*required, *(n for n in description.nodes.values() if not n.required)):
+            for keyword in ("required", "pattern", "enum", "maxLength", "minLength", "minimum", "maximum", "type"):
+                has = node.required if keyword == "required" else keyword in node.schema
+                plain_text = keyword == "type" and node.location == "query" and node.type == "string"
+                if not has or plain_text or _overlap(about, node.path, keyword):
+                    continue
+
+                def overlooks(_call: Call, breach: Breach, path: str = node.path, word: str = keyword) -> bool:
+                    return breach.path == path and breach.keyword == word
+
+                yield Blind(
+                    id=f"{description.id(f'{node.path}.{keyword}')}!ignore-when#{name}",
+                    operator="ignore-when",
+                    says=f"{node.path}.{keyword} is not checked when {name}",
+                    overlooks=overlooks,
+                    when=lambda call, _found, _memory, is_there=is_there: is_there(call),
+                )
+
+
+def _overlap(about: str, path: str, keyword: str) -> bool:
+    """Whether breaking a rule of `path` decides by itself whether the condition on `about` holds."""
+    inside = about.startswith(path) or path.startswith(f"{about}[]") or path == about
+    return inside and not (path.startswith(f"{about}[]") and keyword != "type")

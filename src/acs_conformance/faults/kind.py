@@ -1,0 +1,150 @@
+"""The kinds of fault: what a seeded defect is made of.
+
+A fault plays inside the emulator (`emulator.fault`): it drops a breach that it should have seen, sees one that is none, or
+spoils an answer. All of them are plain functions of the call; what they remember is in the emulator's memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+from urllib.parse import parse_qsl
+
+from acs_conformance.description import Json
+from acs_conformance.emulator.fault import Call, Fault, Memory
+from acs_conformance.emulator.validation import Breach, find
+from acs_conformance.message import RawResponse
+
+#: The depth at which the suite promises to find it.
+FoundAt = Literal["standard", "exhaustive"]
+
+When = Callable[[Call, list[Breach], Memory], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seed(Fault):
+    """What every fault of the catalogue says of itself."""
+
+    #: `<Operation>.<path>.<keyword>!<operator>`, with what it is about after "#".
+    id: str
+    #: Name of the mutation operator.
+    operator: str
+    #: What is wrong with such a server, as a sentence.
+    says: str
+    found_at: FoundAt = "standard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blind(Seed):
+    """A server that does not see some breaches."""
+
+    #: Whether it overlooks this breach.
+    overlooks: Callable[[Call, Breach], bool]
+    #: Only in these calls.
+    when: When | None = None
+
+    def breaches(self, call: Call, found: list[Breach], memory: Memory) -> list[Breach]:
+        """What is left to be seen."""
+        if self.when is not None and not self.when(call, found, memory):
+            return found
+        return [breach for breach in found if not self.overlooks(call, breach)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strict(Seed):
+    """A server that refuses what it has to accept."""
+
+    #: Whether it refuses this call, in which there is no breach.
+    refuses: Callable[[Call], bool]
+    when: When | None = None
+
+    def breaches(self, call: Call, found: list[Breach], memory: Memory) -> list[Breach]:
+        """One breach more, where there was none."""
+        is_time = self.when is None or self.when(call, found, memory)  # asked each time: it may count
+        if found or not is_time or not self.refuses(call):
+            return found
+        rows = call.description.refusals.other
+        return [Breach(location=(), path="", keyword="unsupported", kind="other", rows=rows)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoiled(Seed):
+    """A server whose answers are not as documented."""
+
+    #: Makes the wrong answer of the right one.
+    spoil: Callable[[Call, list[Breach], RawResponse, Memory], RawResponse]
+    when: When | None = None
+
+    def answer(self, call: Call, found: list[Breach], response: RawResponse, memory: Memory) -> RawResponse:
+        """The spoiled answer."""
+        if self.when is not None and not self.when(call, found, memory):
+            return response
+        return self.spoil(call, found, response, memory)
+
+
+# --- what faults ask of a call ----------------------------------------------------------------------------------------
+
+
+def at(call: Call, path_steps: tuple[str, ...]) -> list[Json]:
+    """The values that a path leads to."""
+    return [value for _, value in find(call.document, path_steps)]
+
+
+def value_of(call: Call, breach: Breach) -> Json:
+    """The value at a breach's place; None where there is none."""
+    inner: Any = call.document
+    for step in breach.location:
+        if not isinstance(inner, list if isinstance(step, int) else dict):
+            return None
+        try:
+            inner = inner[step]
+        except LookupError:
+            return None
+    return inner
+
+
+def texts(call: Call) -> dict[str, str]:
+    """The parameters as texts, the first of each name."""
+    found: dict[str, str] = {}
+    for name, text in parse_qsl(call.request.query, keep_blank_values=True, errors="surrogateescape"):
+        found.setdefault(name, text)
+    return found
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is JSON."""
+    try:
+        json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+
+def body_of(response: RawResponse) -> dict[str, Json]:
+    """The JSON object in a response of the emulator."""
+    body: dict[str, Json] = json.loads(response.body)
+    return body
+
+
+def with_body(response: RawResponse, body: Json, status: int | None = None) -> RawResponse:
+    """The response with another JSON body, and perhaps another status."""
+    return replace(response, status=status or response.status, body=json.dumps(body).encode())
+
+
+def with_members(response: RawResponse, members: Mapping[str, Json], status: int | None = None) -> RawResponse:
+    """The response with some members of its body replaced."""
+    return with_body(response, {**body_of(response), **members}, status)
+
+
+def every(number: int) -> When:
+    """Every so many requests."""
+    return lambda call, _found, _memory: call.number % number == 0

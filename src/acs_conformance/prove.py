@@ -1,0 +1,299 @@
+"""The proof that the suite detects anything: one plan against every fault of the catalogue and every faultless variant.
+
+In: a description, a depth, a seed. Out: a `Matrix`: which requirement caught which fault after how many requests, what
+survived, and alarms on servers without a fault. In process, without a socket; the engine, the plan and the judges are
+those of a real run.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from acs_conformance import requirement, spec_folder
+from acs_conformance.campaign import Campaign, Journal
+from acs_conformance.campaign_judge import judge_campaign
+from acs_conformance.cases import Depth, Plan, plan
+from acs_conformance.cases.case import Case
+from acs_conformance.cases.render import Context, render
+from acs_conformance.description import Description
+from acs_conformance.emulator.core import Emulator, Settings
+from acs_conformance.emulator.policy import Policy, variants
+from acs_conformance.exchange import Recorder, Reply
+from acs_conformance.faults import Seed, catalogue
+from acs_conformance.judge import Judgement
+from acs_conformance.message import RawRequest
+from acs_conformance.verdict import ExitCode, Verdict, exit_code, verdicts
+
+#: A moment after which tokens still are valid; the proof looks at no clock.
+_NOW = 1_800_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """The plan against one server."""
+
+    #: Id of the fault, or name of the variant.
+    name: str
+    operator: str
+    says: str
+    found_at: str
+    #: Ids of the requirements that failed; with a quick look only the first one.
+    caught_by: tuple[str, ...]
+    #: Requests sent until the first failure, or in all.
+    requests: int
+    #: Accepted requests among them.
+    accepted: int
+    #: Exit code that a run would have had.
+    code: int
+
+    @property
+    def is_caught(self) -> bool:
+        """Whether a requirement failed."""
+        return bool(self.caught_by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """What was proven."""
+
+    operation: str
+    depth: str
+    seed: int
+    sha256: str
+    faults: tuple[Trial, ...]
+    variants: tuple[Trial, ...]
+    #: Requirement ids in their order.
+    requirements: tuple[str, ...]
+    seconds: float
+
+    @property
+    def survivors(self) -> tuple[Trial, ...]:
+        """Faults that the depth promises to find and did not."""
+        return tuple(t for t in self.faults if not t.is_caught and _promises(self.depth, t.found_at))
+
+    @property
+    def beyond(self) -> tuple[Trial, ...]:
+        """Faults that only a greater depth promises to find, and that were not found."""
+        return tuple(t for t in self.faults if not t.is_caught and not _promises(self.depth, t.found_at))
+
+    @property
+    def alarms(self) -> tuple[Trial, ...]:
+        """Variants without a fault that did not conform."""
+        return tuple(t for t in self.variants if t.code != ExitCode.CONFORMS)
+
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """Requirements that never caught anything."""
+        caught = {name for trial in self.faults for name in trial.caught_by}
+        return tuple(name for name in self.requirements if name not in caught)
+
+
+def _promises(depth: str, found_at: str) -> bool:
+    order = ("quick", "standard", "exhaustive")
+    return order.index(depth) >= order.index(found_at)
+
+
+class InProcess:
+    """A sender whose target is an emulator in the same process."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        """Send to `emulator`."""
+        self._emulator = emulator
+
+    def send(self, description: Description, request: RawRequest) -> Reply:
+        """Hand the request over, unsigned."""
+        named = (("host", "localhost"), ("x-acs-action", description.operation), ("x-acs-version", description.version))
+        return Reply(
+            self._emulator.handle(RawRequest(request.method, request.target, (*request.headers, *named), request.body))
+        )
+
+
+def prove(
+    operation: str,
+    depth: Depth = "standard",
+    *,
+    seed: int = 0,
+    jobs: int | None = None,
+    full: bool = False,
+    only: str | None = None,
+    sample: int | None = None,
+    spec_root: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Matrix:
+    """Run the plan of one operation against its catalogue.
+
+    Args:
+        operation: its name.
+        depth: of the plan.
+        seed: of the plan.
+        jobs: processes; as many as there are cores if None.
+        full: go on after the first failure, to see everything that catches a fault.
+        only: a pattern of fault ids.
+        sample: every so many faults only.
+        spec_root: folder of descriptions.
+        progress: told how many trials are done, of how many.
+
+    Raises:
+        UsageError: there is no such operation, or a description is broken.
+    """
+    start = time.monotonic()
+    description = spec_folder.load(operation, spec_root)
+    numbers = [n for n, fault in enumerate(catalogue(description)) if only is None or requirement.matches(only, fault.id)]
+    chosen = numbers[:: sample or 1]
+    servers = range(len(variants(description))) if only is None else range(0)
+    work = [("fault", n) for n in chosen] + [("variant", n) for n in servers]
+    setup = (operation, depth, seed, full, str(spec_root) if spec_root else None)
+    trials: dict[tuple[str, int], Trial] = {}
+    for done, (key, trial) in enumerate(_tried(setup, work, jobs or os.cpu_count() or 1), 1):
+        trials[key] = trial
+        if progress is not None:
+            progress(done, len(work))
+    return Matrix(
+        operation=operation,
+        depth=depth,
+        seed=seed,
+        sha256=description.sha256,
+        faults=tuple(trials["fault", n] for n in chosen),
+        variants=tuple(trials["variant", n] for n in servers),
+        requirements=tuple(r.id for r in requirement.derive(description)),
+        seconds=time.monotonic() - start,
+    )
+
+
+Setup = tuple[str, Depth, int, bool, str | None]
+Key = tuple[str, int]
+
+
+def _tried(setup: Setup, work: Sequence[Key], jobs: int) -> Iterator[tuple[Key, Trial]]:
+    if jobs == 1 or len(work) < 8:
+        _prepare(setup)
+        for key in work:
+            yield key, _try(key)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare, initargs=(setup,)) as pool:
+        yield from zip(work, pool.map(_try, work, chunksize=8), strict=True)
+
+
+_bench: Bench
+
+
+def _prepare(setup: Setup) -> None:
+    global _bench  # noqa: PLW0603 - one for each worker process
+    _bench = Bench(*setup)
+
+
+def _try(key: Key) -> Trial:
+    kind, number = key
+    return _bench.fault(catalogue(_bench.description)[number]) if kind == "fault" else _bench.variant(number)
+
+
+class Bench:
+    """A plan, made once, and servers to try it on."""
+
+    def __init__(self, operation: str, depth: Depth, seed: int, full: bool, spec_root: str | None) -> None:  # noqa: FBT001
+        """Make the plan."""
+        self.description = spec_folder.load(operation, Path(spec_root) if spec_root else None)
+        self.plan: Plan = plan(self.description, depth, seed)
+        self.requirements = requirement.derive(self.description)
+        self._variants = variants(self.description)
+        self._is_full = full
+        self._context = Context(run_id="proof", now=_NOW)
+        self._requests: dict[tuple[str, int, int], RawRequest] = {}
+
+    def _rendered(self, description: Description, case: Case, step: int, context: Context, attempt: int) -> RawRequest:
+        """As `render`, remembered: explaining cases have ids of their own only within a trial, so they are not."""
+        if "~" in case.id:
+            return render(description, case, step, context, attempt)
+        key = (case.id, step, attempt)
+        if key not in self._requests:
+            self._requests[key] = render(description, case, step, context, attempt)
+        return self._requests[key]
+
+    def fault(self, fault: Seed) -> Trial:
+        """The plan against a server with this fault."""
+        until = None if self._is_full else _shows_failure
+        return self._trial(fault.id, fault.operator, fault.says, fault.found_at, Policy.default(), fault, until)
+
+    def variant(self, number: int) -> Trial:
+        """The plan against a server without a fault."""
+        name, policy = self._variants[number]
+        return self._trial(name, "variant", "", "", policy, None, None)
+
+    def _trial(
+        self,
+        name: str,
+        operator: str,
+        says: str,
+        found_at: str,
+        policy: Policy,
+        fault: Seed | None,
+        until: Callable[[Judgement], bool] | None,
+    ) -> Trial:
+        emulator = Emulator(
+            {self.description.operation: self.description},
+            settings=Settings(authenticate=False),
+            policy=policy,
+            fault=fault,
+            clock=lambda: float(_NOW),
+        )
+        journal = Journal()
+        campaign = Campaign(
+            [self.plan],
+            Recorder(InProcess(emulator)),
+            self._context,
+            journal=journal,
+            until=until,
+            rendered=self._rendered,
+            sleep=lambda _seconds: None,
+        )
+        campaign.run()
+        judged = judge_campaign(campaign.descriptions, campaign.cases, journal.exchanges)
+        results = verdicts(self.requirements, self.plan.aspects, judged, stopped=campaign.stopped)
+        return Trial(
+            name=name,
+            operator=operator,
+            says=says,
+            found_at=found_at,
+            caught_by=tuple(r.requirement.id for r in results if r.verdict is Verdict.FAIL),
+            requests=len(journal.exchanges),
+            accepted=sum(judgement.is_accepted for judgement in judged.judgements.values()),
+            code=int(exit_code(results)),
+        )
+
+
+def _shows_failure(judgement: Judgement) -> bool:
+    return any(observation.outcome == "fail" for observation in judgement.observations)
+
+
+def by_operator(matrix: Matrix) -> list[dict[str, Any]]:
+    """Totals of each mutation operator, in the catalogue's order."""
+    totals: Counter[str] = Counter()
+    caught: Counter[str] = Counter()
+    requests: dict[str, list[int]] = {}
+    for trial in matrix.faults:
+        totals[trial.operator] += 1
+        caught[trial.operator] += trial.is_caught
+        if trial.is_caught:
+            requests.setdefault(trial.operator, []).append(trial.requests)
+    return [
+        {
+            "operator": name,
+            "faults": totals[name],
+            "caught": caught[name],
+            "median_requests": _median(requests.get(name, [])),
+        }
+        for name in totals
+    ]
+
+
+def _median(numbers: Iterable[int]) -> int:
+    ordered = sorted(numbers)
+    return ordered[len(ordered) // 2] if ordered else 0

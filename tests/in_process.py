@@ -1,0 +1,64 @@
+"""Whole runs without a network: a plan against an emulator in the same process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from acs_conformance import requirement, spec_folder
+from acs_conformance.campaign import Campaign
+from acs_conformance.campaign_judge import CampaignJudgement, judge_campaign
+from acs_conformance.cases import Plan
+from acs_conformance.cases.render import Context
+from acs_conformance.description import Description
+from acs_conformance.emulator.core import Emulator, Settings
+from acs_conformance.emulator.fault import Fault
+from acs_conformance.emulator.policy import Policy
+from acs_conformance.exchange import Recorder, Reply
+from acs_conformance.message import RawRequest
+from acs_conformance.verdict import ExitCode, Result, exit_code, verdicts
+
+NOW = 1_900_000_000
+CONTEXT = Context(run_id="r1", now=NOW, secrets={"app-key": "not-a-secret"})
+
+MADE_UP = spec_folder.load("BookParcel", Path(__file__).parent / "data" / "spec")
+
+
+class InProcess:
+    """Takes requests to an emulator by a function call."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+
+    def send(self, description: Description, request: RawRequest) -> Reply:
+        routing = (("host", "x"), ("x-acs-action", description.operation), ("x-acs-version", description.version))
+        sent = RawRequest(request.method, request.target, (*request.headers, *routing), request.body)
+        return Reply(self.emulator.handle(sent))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run comes to."""
+
+    campaign: Campaign
+    judged: CampaignJudgement
+    results: dict[str, Result]
+    code: ExitCode
+
+
+def run(plan: Plan, *, fault: Fault | None = None, policy: Policy | None = None) -> Run:
+    """The whole of a plan against an emulator of the same description."""
+    description = plan.description
+    emulator = Emulator(
+        {description.operation: description},
+        settings=Settings(authenticate=False, secrets=CONTEXT.secrets),
+        policy=policy,
+        fault=fault,
+        clock=lambda: float(NOW),
+    )
+    recorder = Recorder(InProcess(emulator), clock=lambda: float(NOW))
+    campaign = Campaign([plan], recorder, CONTEXT, sleep=lambda _seconds: None)
+    campaign.run()
+    judged = judge_campaign(campaign.descriptions, campaign.cases, campaign.journal.exchanges)
+    results = verdicts(requirement.derive(description), plan.aspects, judged, stopped=campaign.stopped)
+    return Run(campaign, judged, {result.requirement.key: result for result in results}, exit_code(results))

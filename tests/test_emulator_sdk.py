@@ -1,0 +1,154 @@
+"""The official SDK works against the emulator unchanged but for the endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from alibabacloud_live20161101 import models
+from alibabacloud_live20161101.client import Client
+from alibabacloud_tea_openapi.exceptions import ClientException
+from alibabacloud_tea_openapi.utils_models import Config
+
+from acs_conformance.emulator.core import Emulator, Settings
+from acs_conformance.emulator.gateway import AccessKeys
+from acs_conformance.emulator.server import running
+from emulator_calls import ACTION, DESCRIPTION
+
+KEYS = AccessKeys(secrets={"testAk": "testSecret", "STS.ak": "stsSecret"}, tokens={"STS.ak": "stsToken"})
+
+
+@pytest.fixture(scope="module")
+def play():
+    """An emulator that checks signatures, and its URL."""
+    play = Emulator({ACTION: DESCRIPTION}, settings=Settings(access_keys=KEYS))
+    with running(play) as url:
+        yield play, url
+
+
+def client(url, *, key="testAk", secret=KEYS.secrets["testAk"], token=None):
+    return Client(
+        Config(
+            access_key_id=key,
+            access_key_secret=secret,
+            security_token=token,
+            protocol="http",
+            endpoint=url.removeprefix("http://"),
+        )
+    )
+
+
+def output(user, **changes):
+    members = {"channel_id": "channel", "user_id": user, "user_token": "e30+/=", "transcode_template": "lhd"}
+    return models.StartRtcCloudTranscodeRequestOutputParams(**(members | changes))
+
+
+def request(**changes):
+    """A valid request as the SDK models it, then changed."""
+    user = models.StartRtcCloudTranscodeRequestInputParamSingleSubUserParam(user_id="in", stream_type=0, source_type=0)
+    members = {
+        "app_id": "app-1",
+        "channel_id": "channel",
+        "input_param": models.StartRtcCloudTranscodeRequestInputParam(single_sub_user_param=user),
+        "output_params": [output("用户 1*~"), output("out+2", transcode_template="lld")],
+        "max_idle_time": 600,
+    }
+    return models.StartRtcCloudTranscodeRequest(**(members | changes))
+
+
+def subscribing(**members):
+    user = models.StartRtcCloudTranscodeRequestInputParamSingleSubUserParam(**({"user_id": "in"} | members))
+    return request(input_param=models.StartRtcCloudTranscodeRequestInputParam(single_sub_user_param=user))
+
+
+def test_sdk_starts_a_job(play):
+    emulator, url = play
+    answer = client(url).start_rtc_cloud_transcode(request())
+    assert answer.status_code == 200
+    job = emulator.jobs.get(answer.body.task_id)
+    assert job.document["AppId"] == "app-1"
+    assert job.document["MaxIdleTime"] == 600
+    assert job.document["InputParam"] == {"SingleSubUserParam": {"UserId": "in", "StreamType": 0, "SourceType": 0}}
+    assert [item["UserId"] for item in job.document["OutputParams"]] == ["用户 1*~", "out+2"]
+    assert job.document["OutputParams"][0]["UserToken"] == "e30+/="
+    assert answer.body.request_id == answer.headers["x-acs-request-id"]
+
+
+def test_sdk_starts_a_job_asynchronously(play):
+    emulator, url = play
+    answer = asyncio.run(client(url).start_rtc_cloud_transcode_async(request(max_idle_time=None)))
+    assert "MaxIdleTime" not in emulator.jobs.get(answer.body.task_id).document
+
+
+def test_sdk_starts_a_job_with_temporary_credentials(play):
+    _, url = play
+    answer = client(url, key="STS.ak", secret="stsSecret", token="stsToken").start_rtc_cloud_transcode(request())
+    assert answer.body.task_id
+
+
+@pytest.mark.parametrize(
+    ("credentials", "status", "code"),
+    [
+        ({"secret": "wrong"}, 400, "SignatureDoesNotMatch"),
+        ({"key": "nobody"}, 404, "InvalidAccessKeyId.NotFound"),
+        ({"key": "STS.ak", "secret": "stsSecret", "token": "x"}, 400, "InvalidSecurityToken.MismatchWithAccessKey"),
+    ],
+)
+def test_sdk_learns_why_it_is_not_admitted(play, credentials, status, code):
+    _, url = play
+    with pytest.raises(ClientException) as caught:
+        client(url, **credentials).start_rtc_cloud_transcode(request())
+    assert (caught.value.status_code, caught.value.code) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("invalid", "code", "place"),
+    [
+        (request(app_id=None), "MissingParameter", "AppId"),
+        (request(input_param=None), "MissingParameter", "InputParam"),
+        (request(output_params=None), "MissingParameter", "OutputParams"),
+        (models.StartRtcCloudTranscodeRequest(), "MissingParameter", "AppId"),
+        (request(app_id=""), "MissingParameter", "AppId"),
+        (request(output_params=[]), "MissingParameter", "OutputParams"),
+        (request(output_params=[output(None)]), "MissingParameter", "OutputParams[].UserId"),
+        (subscribing(user_id=None), "MissingParameter", "InputParam.SingleSubUserParam.UserId"),
+        (request(app_id="app 1"), "InvalidParameter", "AppId"),
+        (request(channel_id="用户"), "InvalidParameter", "ChannelId"),
+        (request(output_params=[output("a", channel_id="c" * 65)]), "InvalidParameter", "OutputParams[].ChannelId"),
+        (request(app_id="a" * 65), "InvalidParameter", "AppId"),
+        (request(max_idle_time=9), "InvalidParameter", "MaxIdleTime"),
+        (request(max_idle_time=14401), "InvalidParameter", "MaxIdleTime"),
+        (request(max_idle_time="ten"), "InvalidParameter", "MaxIdleTime"),
+        (request(max_idle_time=True), "InvalidParameter", "MaxIdleTime"),
+        (subscribing(stream_type=3), "InvalidParameter", "InputParam.SingleSubUserParam.StreamType"),
+        (subscribing(source_type=-1), "InvalidParameter", "InputParam.SingleSubUserParam.SourceType"),
+        (subscribing(stream_type="0"), "InvalidParameter", "InputParam.SingleSubUserParam.StreamType"),
+        (subscribing(stream_type=True), "InvalidParameter", "InputParam.SingleSubUserParam.StreamType"),
+        (subscribing(user_id=7), "InvalidParameter", "InputParam.SingleSubUserParam.UserId"),
+        (
+            request(output_params=[output("a"), output("b", transcode_template="LHD")]),
+            "InvalidParameter",
+            "OutputParams[].TranscodeTemplate",
+        ),
+        (request(output_params=[output("a"), output("a")]), "InvalidParameter", "OutputParams[].UserId"),
+        (request(output_params=[output("a"), output("in")]), "InvalidParameter", "OutputParams[].UserId"),
+    ],
+    ids=range(24),
+)
+def test_sdk_raises_the_documented_error(play, invalid, code, place):
+    """Each kind of invalid input arrives as an exception with its Code and a message that names the place."""
+    emulator, url = play
+    before = len(emulator.jobs)
+    with pytest.raises(ClientException) as caught:
+        client(url).start_rtc_cloud_transcode(invalid)
+    assert (caught.value.status_code, caught.value.code) == (400, code)
+    assert f" {place} " in caught.value.message
+    assert caught.value.request_id
+    assert len(emulator.jobs) == before
+
+
+def test_sdk_raises_the_documented_error_asynchronously(play):
+    _, url = play
+    with pytest.raises(ClientException) as caught:
+        asyncio.run(client(url).start_rtc_cloud_transcode_async(request(app_id="a.b")))
+    assert caught.value.code == "InvalidParameter"
