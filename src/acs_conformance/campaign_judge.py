@@ -91,8 +91,12 @@ def judge_campaign(
         grouped[exchange.case].append(exchange)
     results: dict[str, CaseResult] = {}
     unstable: list[str] = []
+    # Where nothing ever answered there is no target to say anything about.
+    has_answered = any(exchange.response is not None for exchange in exchanges)
     for identifier, group in grouped.items():
         result, broken = _case_result(cases[identifier], group, judgements)
+        if not has_answered:
+            result, broken = replace(result, status="inconclusive", reason=group[-1].failure), 0
         results[identifier] = result
         if broken:
             if result.status == "fail" and broken >= BROKEN:
@@ -155,7 +159,7 @@ def _case_result(case: Case, group: list[Exchange], judgements: Mapping[int, Jud
             failed += 1
         elif any(judgement.is_right is None and judgement.answer.kind == "broken" for judgement in judged):
             broken += 1
-            reason = reason or f"{judged[-1].answer} once, not again"
+            reason = reason or f"{judged[-1].answer}"
         elif case.kind == "robust" and judged[-1].answer.kind == "world":
             passed += 1  # it asks for no more than an answer below 500
         elif any(judgement.is_right is None for judgement in judged):

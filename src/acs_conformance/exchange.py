@@ -7,6 +7,7 @@ never raised. `HttpSender` speaks to a real address; anything else with a `send`
 from __future__ import annotations
 
 import functools
+import re
 import ssl
 import time
 from collections.abc import Callable
@@ -192,14 +193,21 @@ class Recorder:
 
 
 def _without(response: RawResponse, hidden: tuple[str, ...]) -> RawResponse:
+    """The response without the hidden texts; as whole words only, so that a short one can't spoil a code or an id."""
     body = response.body
-    for text in hidden:
-        body = body.replace(text.encode("utf-8", "surrogateescape"), REDACTED.encode())
+    found = [text for text in hidden if text.encode("utf-8", "surrogateescape") in body]
+    for text in found:
+        word = rb"(?<![A-Za-z0-9])" + re.escape(text.encode("utf-8", "surrogateescape")) + rb"(?![A-Za-z0-9])"
+        body = re.sub(word, REDACTED.encode(), body)
     headers = tuple(
-        (name, REDACTED if name.lower() == "set-cookie" or any(text in value for text in hidden) else value)
+        (name, REDACTED if name.lower() == "set-cookie" or any(_has_word(value, text) for text in hidden) else value)
         for name, value in response.headers
     )
     return replace(response, body=body, headers=headers)
+
+
+def _has_word(value: str, text: str) -> bool:
+    return text in value and re.search(rf"(?<![A-Za-z0-9]){re.escape(text)}(?![A-Za-z0-9])", value) is not None
 
 
 @functools.lru_cache(maxsize=8192)

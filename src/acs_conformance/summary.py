@@ -25,7 +25,12 @@ def summary(report: Mapping[str, Any], *, color: bool) -> Iterator[str]:
         yield f"     acs-conformance run --only {_quoted(finding['case'])}"
     if len(findings) > _SHOWN:
         yield f"     ... and {len(findings) - _SHOWN} more findings"
-    undecided = [r for r in report["requirements"] if r["verdict"] in ("inconclusive", "error") or _is_unasked(r)]
+    # A run that ended early has one reason for all that it left open: the diagnosis below.
+    undecided = [
+        r
+        for r in report["requirements"]
+        if not run["stopped"] and (r["verdict"] in ("inconclusive", "error") or _is_unasked(r))
+    ]
     for requirement in undecided[: 3 if findings else _SHOWN]:
         yield _painted(
             f"{requirement['verdict'].upper():4} {requirement['id']}: {requirement['reason']}", _YELLOW, color
@@ -36,14 +41,15 @@ def summary(report: Mapping[str, Any], *, color: bool) -> Iterator[str]:
     if observed:
         yield f"open questions: {len(observed)} of {len(report['readings'])} observed; the report names the readings"
     statements = report["statements"]
-    testable = [s for s in statements if s["requirements"]]
+    arose = {r["id"] for r in report["requirements"] if not (r["verdict"] == "none" and r["conditional"])}
+    testable = [s for s in statements if arose & set(s["requirements"])]
     kept = sum(s["verdict"] == "pass" for s in testable)
     conditional = sum(r["verdict"] == "none" and r["conditional"] for r in report["requirements"])
     yield (
         f"requirements: {counts['pass']} pass, {counts['fail']} fail, {counts['inconclusive']} inconclusive, "
         f"{counts['none'] - conditional} not tested, {conditional} did not arise"
     )
-    yield f"statements: {kept} of {len(testable)} testable ones kept, {len(statements)} on the page"
+    yield f"statements: {kept} of {len(testable)} tested ones kept, {len(statements)} on the page"
     budget = report["budget"]
     yield f"requests: {budget['requests']} in {run['seconds']:.1f} s, {budget['accepted']} accepted"
     if run["diagnosis"]:
