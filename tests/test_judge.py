@@ -633,20 +633,39 @@ class Echo:
 
     def send(self, description, request):
         (token,) = independent.values(independent.read(description, request).document, "OutputParams[].UserToken")
-        body = json.dumps({"RequestId": "r", "Echo": self.wrap(token)}).encode()
-        return Reply(RawResponse(400, (("x-echo", self.wrap(token)),), body))
+        text = self.wrap(token, request)
+        body = json.dumps({"RequestId": "r", "Echo": text}).encode()
+        return Reply(RawResponse(400, (("x-echo", text.replace("\n", " ")),), body))
+
+
+def quoted(text: str) -> str:
+    return urllib.parse.quote(text, safe="")
 
 
 @pytest.mark.parametrize(
     "wrap",
     [
-        lambda token: token,
-        lambda token: f"the token {token} is bad",
-        lambda token: urllib.parse.quote(token, safe=""),
-        lambda token: urllib.parse.quote(urllib.parse.quote(token, safe=""), safe=""),
-        lambda token: json.dumps({"token": token}),
+        lambda token, _: token,
+        lambda token, _: f"the token {token} is bad",
+        lambda token, _: quoted(token),
+        lambda token, _: quoted(quoted(token)),
+        lambda token, _: json.dumps({"token": token}),
+        lambda _, request: urllib.parse.unquote(request.query),
+        lambda _, request: request.target,
+        lambda _, request: f"POST\n/\n{request.query}\nx-acs-action:Start",
+        lambda _, request: f"POST&%2F&{quoted(request.query)}",
     ],
-    ids=["plain", "in-a-sentence", "encoded", "encoded-twice", "in-json"],
+    ids=[
+        "plain",
+        "in-a-sentence",
+        "encoded",
+        "encoded-twice",
+        "in-json",
+        "parameters",
+        "target",
+        "what-is-signed",
+        "what-is-signed-encoded",
+    ],
 )
 def test_a_token_that_the_target_repeats_is_not_written_down(wrap):
     opening = plan(START, "quick").cases[0]
@@ -654,7 +673,20 @@ def test_a_token_that_the_target_repeats_is_not_written_down(wrap):
     exchange, _ = Recorder(Echo(wrap)).exchange(START, request, number=1, case="c", step=0, attempt=0)
     written = json.dumps(exchange.to_json())
     assert REDACTED in written
-    assert not _TOKEN_TEXT.search(urllib.parse.unquote(written))
+    assert not _TOKEN_TEXT.search(urllib.parse.unquote(urllib.parse.unquote(written)))
+
+
+def test_a_short_secret_does_not_spoil_words_that_contain_it():
+    reply = Reply(RawResponse(200, (), b'{"Code":"InvalidParameter","x":"Inv"}'))
+
+    class Says:
+        def send(self, *_args):
+            return reply
+
+    recorder = Recorder(Says(), hidden=("Inv",))
+    exchange, _ = recorder.exchange(MADE_UP, RawRequest("POST", "/"), number=1, case="c", step=0, attempt=0)
+    assert exchange.response is not None
+    assert json.loads(exchange.response.body) == {"Code": "InvalidParameter", "x": REDACTED}
 
 
 def test_hidden_texts_are_taken_out_of_answers():

@@ -35,6 +35,8 @@ class CaseResult:
     status: Status
     #: Why it is inconclusive.
     reason: str = ""
+    #: Numbers of its exchanges.
+    exchanges: tuple[int, ...] = ()
     #: Attempts that failed, and attempts in all: the rate of a fault that shows now and then.
     failed: int = 0
     tried: int = 0
@@ -171,7 +173,12 @@ def _case_result(case: Case, group: list[Exchange], judgements: Mapping[int, Jud
     status: Status = "fail" if failed or broken >= BROKEN else "pass" if passed else "inconclusive"
     count = failed or (broken if broken >= BROKEN else 0)
     result = CaseResult(
-        case=case, status=status, reason="" if status == "pass" else reason, failed=count, tried=len(attempts)
+        case=case,
+        status=status,
+        reason="" if status == "pass" else reason,
+        exchanges=tuple(exchange.number for exchange in group),
+        failed=count,
+        tried=len(attempts),
     )
     return result, broken
 

@@ -8,9 +8,9 @@ those of a real run.
 from __future__ import annotations
 
 import os
+import statistics
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -146,7 +146,9 @@ def prove(
     """
     start = time.monotonic()
     description = spec_folder.load(operation, spec_root)
-    numbers = [n for n, fault in enumerate(catalogue(description)) if only is None or requirement.matches(only, fault.id)]
+    numbers = [
+        n for n, fault in enumerate(catalogue(description)) if only is None or requirement.matches(only, fault.id)
+    ]
     chosen = numbers[:: sample or 1]
     servers = range(len(variants(description))) if only is None else range(0)
     work = [("fault", n) for n in chosen] + [("variant", n) for n in servers]
@@ -186,7 +188,7 @@ _bench: Bench
 
 
 def _prepare(setup: Setup) -> None:
-    global _bench  # noqa: PLW0603 - one for each worker process
+    global _bench
     _bench = Bench(*setup)
 
 
@@ -198,7 +200,7 @@ def _try(key: Key) -> Trial:
 class Bench:
     """A plan, made once, and servers to try it on."""
 
-    def __init__(self, operation: str, depth: Depth, seed: int, full: bool, spec_root: str | None) -> None:  # noqa: FBT001
+    def __init__(self, operation: str, depth: Depth, seed: int, full: bool, spec_root: str | None) -> None:
         """Make the plan."""
         self.description = spec_folder.load(operation, Path(spec_root) if spec_root else None)
         self.plan: Plan = plan(self.description, depth, seed)
@@ -273,27 +275,60 @@ def _shows_failure(judgement: Judgement) -> bool:
     return any(observation.outcome == "fail" for observation in judgement.observations)
 
 
-def by_operator(matrix: Matrix) -> list[dict[str, Any]]:
+# --- as data ----------------------------------------------------------------------------------------------------------
+
+
+def to_json(matrix: Matrix) -> dict[str, Any]:
+    """The matrix as plain data, for the writers of `report.kill_matrix`."""
+    return {
+        "operation": matrix.operation,
+        "depth": matrix.depth,
+        "seed": matrix.seed,
+        "sha256": matrix.sha256,
+        "seconds": round(matrix.seconds, 1),
+        "requests": sum(trial.requests for trial in (*matrix.faults, *matrix.variants)),
+        "totals": {
+            "faults": len(matrix.faults),
+            "caught": sum(trial.is_caught for trial in matrix.faults),
+            "survivors": len(matrix.survivors),
+            "beyond": len(matrix.beyond),
+            "variants": len(matrix.variants),
+            "alarms": len(matrix.alarms),
+        },
+        "operators": _by_operator(matrix),
+        "survivors": [trial.name for trial in matrix.survivors],
+        "beyond": [trial.name for trial in matrix.beyond],
+        "alarms": [{"variant": t.name, "exit_code": t.code, "failed": list(t.caught_by)} for t in matrix.alarms],
+        "idle_requirements": list(matrix.idle),
+        "faults": [
+            {
+                "id": trial.name,
+                "operator": trial.operator,
+                "says": trial.says,
+                "found_at": trial.found_at,
+                "caught_by": list(trial.caught_by),
+                "requests": trial.requests,
+            }
+            for trial in matrix.faults
+        ],
+        "variants": [
+            {"name": t.name, "requests": t.requests, "accepted": t.accepted, "exit_code": t.code}
+            for t in matrix.variants
+        ],
+    }
+
+
+def _by_operator(matrix: Matrix) -> list[dict[str, Any]]:
     """Totals of each mutation operator, in the catalogue's order."""
-    totals: Counter[str] = Counter()
-    caught: Counter[str] = Counter()
-    requests: dict[str, list[int]] = {}
+    grouped: dict[str, list[Trial]] = {}
     for trial in matrix.faults:
-        totals[trial.operator] += 1
-        caught[trial.operator] += trial.is_caught
-        if trial.is_caught:
-            requests.setdefault(trial.operator, []).append(trial.requests)
+        grouped.setdefault(trial.operator, []).append(trial)
     return [
         {
             "operator": name,
-            "faults": totals[name],
-            "caught": caught[name],
-            "median_requests": _median(requests.get(name, [])),
+            "faults": len(trials),
+            "caught": sum(trial.is_caught for trial in trials),
+            "median_requests": int(statistics.median([t.requests for t in trials if t.is_caught] or [0])),
         }
-        for name in totals
+        for name, trials in grouped.items()
     ]
-
-
-def _median(numbers: Iterable[int]) -> int:
-    ordered = sorted(numbers)
-    return ordered[len(ordered) // 2] if ordered else 0

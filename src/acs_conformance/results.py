@@ -90,10 +90,10 @@ def assemble(
         results += verdicts(chosen, plan.aspects, judged, stopped=pending)
     code = exit_code(results, has_error=has_error)
     by_number = {exchange.number: exchange for exchange in exchanges}
-    findings = _findings(descriptions, results, judged, by_number)
+    findings = _findings(descriptions, results, judged, by_number, _command(info))
     counts = Counter(str(result.verdict) for result in results)
     report: dict[str, Any] = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": f"urn:acs-conformance:report:{SCHEMA_VERSION}",
         "schema_version": SCHEMA_VERSION,
         "run": {
             "id": info.run_id,
@@ -238,8 +238,9 @@ def _findings(
     results: Iterable[Result],
     judged: CampaignJudgement,
     exchanges: Mapping[int, Exchange],
+    again: str,
 ) -> list[dict[str, Any]]:
-    """One finding for each requirement and cause, each with its smallest request; wholesale causes first."""
+    """One finding for each requirement and cause, each with its smallest request, in the requirements' order."""
     found = []
     for result in results:
         by_cause: dict[str, list[Observation]] = defaultdict(list)
@@ -247,7 +248,7 @@ def _findings(
             by_cause[failure.cause].append(failure)
         for cause, failures in by_cause.items():
             found.append(
-                _finding(descriptions[result.requirement.operation], result, cause, failures, judged, exchanges)
+                _finding(descriptions[result.requirement.operation], result, cause, failures, judged, exchanges, again)
             )
     sharing = Counter(finding["cause"] for finding in found)
     for finding in found:
@@ -262,6 +263,7 @@ def _finding(
     failures: list[Observation],
     judged: CampaignJudgement,
     exchanges: Mapping[int, Exchange],
+    again: str,
 ) -> dict[str, Any]:
     smallest = min(failures, key=lambda failure: (len(exchanges[failure.exchange].request.target), failure.exchange))
     exchange = exchanges[smallest.exchange]
@@ -284,8 +286,15 @@ def _finding(
         "exchanges": [failure.exchange for failure in failures],
         "rate": {"failed": sum(r.failed for r in tried), "tried": sum(r.tried for r in tried)},
         "curl": curl(exchange.request),
+        "replay": f"{again} --only {shlex.quote(case.case.id.partition('~')[0])}",
         "shared_by": 1,
     }
+
+
+def _command(info: RunInfo) -> str:
+    """The run as a command, without its selection."""
+    given = f" --target {shlex.quote(info.target_url)}" if info.target_kind == "given URL" else ""
+    return f"acs-conformance run{given} --depth {info.depth} --seed {info.seed}"
 
 
 def curl(request: RawRequest) -> str:

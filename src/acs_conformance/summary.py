@@ -22,7 +22,7 @@ def summary(report: Mapping[str, Any], *, color: bool) -> Iterator[str]:
         yield _painted(f"FAIL {finding['requirement']}", _RED, color)
         tries = f"({rate['failed']} of {rate['tried']} tries)"
         yield f"     received {finding['received']}; allowed {finding['allowed']} {tries}"
-        yield f"     acs-conformance run --only {_quoted(finding['case'])}"
+        yield f"     again: {finding['replay']}"
     if len(findings) > _SHOWN:
         yield f"     ... and {len(findings) - _SHOWN} more findings"
     # A run that ended early has one reason for all that it left open: the diagnosis below.
@@ -60,10 +60,6 @@ def summary(report: Mapping[str, Any], *, color: bool) -> Iterator[str]:
 
 def _is_unasked(requirement: Mapping[str, Any]) -> bool:
     return requirement["verdict"] == "none" and not requirement["conditional"]
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def _painted(text: str, color: str, on: bool) -> str:

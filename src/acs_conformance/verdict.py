@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from acs_conformance.campaign_judge import CampaignJudgement
+from acs_conformance.campaign_judge import CampaignJudgement, CaseResult
 from acs_conformance.judge import Observation
 from acs_conformance.requirement import Requirement
 
@@ -85,13 +85,13 @@ def verdicts(
     by_requirement: dict[str, list[Observation]] = defaultdict(list)
     for observation in judged.observations:
         by_requirement[observation.requirement].append(observation)
-    decided: set[str] = set()
+    decided: dict[str, CaseResult] = {}
     reasons: dict[str, str] = {}
     for result in judged.results.values():
         for aspect in result.case.aspects:
             # An explaining case decides its own aspects; a failed pack leaves those that no other request shows open.
             if result.status == "pass" or (result.status == "fail" and _is_single(result.case.aspects)):
-                decided.add(aspect)
+                decided.setdefault(aspect, result)
             elif result.reason:
                 reasons.setdefault(aspect, result.reason)
     return tuple(
@@ -108,7 +108,7 @@ def _result(
     requirement: Requirement,
     planned: Sequence[str],
     observations: list[Observation],
-    decided: set[str],
+    decided: Mapping[str, CaseResult],
     reasons: Mapping[str, str],
     stopped: str,
 ) -> Result:
@@ -125,19 +125,22 @@ def _result(
         verdict = Verdict.NONE if len(undecided) == len(planned) and not passes else Verdict.INCONCLUSIVE
         why = next((reasons[aspect] for aspect in undecided if aspect in reasons), stopped or "not sent")
         verdict = Verdict.INCONCLUSIVE if any(aspect in reasons for aspect in undecided) else verdict
-        reason = f"{len(undecided)} of {len(planned)} cases not decided: {why}"
+        reason = why
     elif not passes and not planned:
         verdict, reason = Verdict.NONE, stopped or "no answer showed it"
-    shown = failures or tuple(passes[:_SHOWN])
+    shown = [o.exchange for o in failures or passes[:_SHOWN]]
+    showing = [decided[aspect] for aspect in planned if aspect in decided and decided[aspect].status == "pass"]
+    if not shown:  # a value that was accepted inside a packed case: the case is the evidence
+        shown = [result.exchanges[-1] for result in showing[:_SHOWN]]
     return Result(
         requirement=requirement,
         verdict=verdict,
         reason=reason,
         planned=len(planned),
         decided=len(planned) - len(undecided),
-        passed=len(passes),
+        passed=max(len(passes), len(showing)),
         failed=len(failures),
-        evidence=tuple(dict.fromkeys(o.exchange for o in shown)),
+        evidence=tuple(dict.fromkeys(shown)),
         failures=failures,
     )
 

@@ -19,6 +19,9 @@ Op = Literal[
     "copy",  # put what stands at the location `value` at `location`
     "swapcase",  # as "copy", with the letters in the other case
     "extend",  # as "copy", with one more character
+    "wrap",  # put a list of what stands at `location` there
+    "unwrap",  # put the first item of the list at `location` there instead of the list
+    "stringify",  # put what stands at `location` there as a text of JSON
     "pad",  # make the name at `location` exactly `value` characters long, and keep it a name of its own
     "text",  # send `value` as the text of the parameter `location`
     "mangle",  # send the JSON text of the parameter `location` spoiled or written otherwise, by a word of `mangle`

@@ -17,24 +17,28 @@ from dataclasses import replace
 from acs_conformance.cases.case import Case, Edit
 from acs_conformance.description import Location
 
+#: Keywords whose first case is the one beside the limit: that one meets all surroundings, the others are further off.
+_LIMITS = frozenset({"minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "enum"})
+
 
 def in_surroundings(cases: Sequence[Case], surroundings: Sequence[tuple[Edit, ...]]) -> Iterator[Case]:
     """The cases in their order, taking turns in the surroundings; each requirement meets all of these."""
     by_requirement: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         by_requirement[case.requirement].append(case)
-    for group in by_requirement.values():
+    for requirement, group in by_requirement.items():
         met: set[int] = set()
+        is_limit = requirement.rpartition(".")[2] in _LIMITS
         for number, case in enumerate(group):
             turn = number // 2 % len(surroundings) if surroundings else 0
-            if number % 2 == 0 or not surroundings:
+            if number % 2 == 0 or is_limit or not surroundings:
                 yield case
                 continue
             met.add(turn)
             yield _among(case, surroundings[turn])
         for turn in range(len(surroundings)):
             if turn not in met:
-                case = group[turn % len(group)]
+                case = group[0 if is_limit else turn % len(group)]
                 identifier = f"{case.id}-among-{turn + 1}"
                 yield _among(replace(case, id=identifier, aspects=(identifier,)), surroundings[turn])
 

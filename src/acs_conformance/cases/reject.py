@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from acs_conformance.cases import mangle, values
-from acs_conformance.cases.case import Case, Edit, single
+from acs_conformance.cases.case import Case, Edit, Op, single
 from acs_conformance.description import Description, Location, Node, Relation, steps
 
 #: Item counts in which the last item is the broken one; the aspect says which.
@@ -23,6 +23,8 @@ def reject_cases(description: Description, *, thorough: bool = False) -> Iterato
             yield from _required(description, node)
         if node.location == "json" and node.is_parameter:
             yield from _content(description, node)
+        if node.type in ("object", "array"):
+            yield from _structures(description, node)
         yield from _values(description, node, thorough)
         if node.type == "array":
             yield from _items(description, node)
@@ -68,6 +70,18 @@ def _required(description: Description, node: Node) -> Iterator[Case]:
 def _content(description: Description, node: Node) -> Iterator[Case]:
     for word in mangle.BROKEN:
         yield _case(description, f"{node.path}.content", word, (Edit("mangle", (node.path,), word),))
+
+
+def _structures(description: Description, node: Node) -> Iterator[Case]:
+    """The documented structure in another one: what a lenient parser takes for the same."""
+    ops: tuple[Op, ...] = ("stringify", "unwrap") if node.type == "array" else ("stringify", "wrap")
+    for op in ops:
+        counts = places(node.path)
+        location, resize = place(node.path, counts[-1])
+        edit = (
+            Edit("stringify", location) if op == "stringify" else Edit("unwrap" if op == "unwrap" else "wrap", location)
+        )
+        yield _case(description, f"{node.path}.type", op, (*resize, edit))
 
 
 def _values(description: Description, node: Node, thorough: bool) -> Iterator[Case]:

@@ -17,8 +17,9 @@ from acs_conformance.derived import make
 from acs_conformance.description import Description, Json, Location, Node, get, locations, path_of
 from acs_conformance.message import RawRequest
 from acs_conformance.trait import validator_of
-from acs_conformance.wire import Parameters, encode_query, to_parameters, with_value, without
+from acs_conformance.wire import Parameters, compact, encode_query, to_parameters, with_value, without
 
+_VALUES = ("set", "copy", "swapcase", "extend", "pad", "wrap", "unwrap", "stringify")
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -114,7 +115,7 @@ def _document(
         elif edit.op == "remove":
             document = _removed(document, edit.location)
             edited.add(edit.location)
-        elif edit.op in ("set", "copy", "swapcase", "extend", "pad"):
+        elif edit.op in _VALUES:
             document = with_value(document, edit.location, _new_value(document, edit))
             edited.add(edit.location)
     return document, edited
@@ -135,6 +136,11 @@ def _new_value(document: Mapping[str, Any], edit: Edit) -> Json:
     if edit.op == "pad":
         name = str(get(document, edit.location))
         return name[-edit.value :] if len(name) >= edit.value else name + "x" * (edit.value - len(name))
+    if edit.op in ("wrap", "unwrap", "stringify"):
+        here = get(document, edit.location)
+        if edit.op == "unwrap":
+            return here[0]
+        return [here] if edit.op == "wrap" else compact(here)
     source = get(document, tuple(edit.value))
     if edit.op == "swapcase":
         return str(source).swapcase()

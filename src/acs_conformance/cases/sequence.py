@@ -23,7 +23,8 @@ def sequence_cases(description: Description, jobs: int) -> Iterator[Case]:
         return
     status = description.id("response.status")
     if jobs:
-        yield _case(f"{status}#several", description, ((),) * jobs)
+        examples = _examples(description)
+        yield _case(f"{status}#several", description, (examples, *((),) * (jobs - 1)))
     refused = next(_late_refusals(description), None)
     if refused is None:
         return
@@ -40,6 +41,15 @@ def sequence_cases(description: Description, jobs: int) -> Iterator[Case]:
             steps=((), (Edit("again"),)),
             aspects=(identifier,),
         )
+
+
+def _examples(description: Description) -> tuple[Edit, ...]:
+    """The page's own example values, where they are others than the simplest ones."""
+    return tuple(
+        Edit("set", (node.path,), node.examples[1])
+        for node in description.parameters
+        if len(node.examples) > 1 and node.identifier is None
+    )
 
 
 def _late_refusals(description: Description) -> Iterator[Case]:

@@ -1,7 +1,7 @@
 """The fault catalogue: servers with one defect each, derived from a description by mutation operators.
 
-In: a description. Out: faults that the emulator can play, with ids that stay. A suite that passes proves nothing until it
-has been seen to fail; `prove` shows that it does, for every fault here.
+In: a description. Out: faults that the emulator can play, with ids that stay. A suite that passes proves nothing until
+it has been seen to fail; `prove` shows that it does, for every fault here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from acs_conformance.faults.refusing import refusing
 
 @functools.lru_cache(maxsize=16)
 def catalogue(description: Description) -> tuple[Seed, ...]:
-    """Every fault of one operation, in a fixed order: what is refused, accepted, answered, and what fails now and then."""
+    """Every fault of one operation, in a fixed order: in what is refused, accepted and answered, and now and then."""
     return (
         *refusing(description),
         *accepting(description),

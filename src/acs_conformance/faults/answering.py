@@ -101,7 +101,9 @@ def _members(d: Description, prefix: str, names: list[str], when: When) -> Itera
                 continue  # an empty code is another code, which the operator `code` makes
             yield _fault(d, f"{key}.type", "ill-typed", f"{name} is {kind}", _put({name: value}), when, kind)
 
-        def lower(_call: Call, _found: list[Breach], response: RawResponse, _memory: Memory, name: str = name) -> RawResponse:
+        def lower(
+            _call: Call, _found: list[Breach], response: RawResponse, _memory: Memory, name: str = name
+        ) -> RawResponse:
             body = body_of(response)
             body[name[:1].lower() + name[1:]] = body.pop(name, None)
             return with_body(response, body)
@@ -111,7 +113,9 @@ def _members(d: Description, prefix: str, names: list[str], when: When) -> Itera
 
 def _successes(d: Description) -> Iterator[Spoiled]:
     for status in (201, 202, 204, 206, 301, 302, 400, 404, 418):
-        yield _fault(d, "response.status", "status", f"a success is {status}", _status(status), _is_success, str(status))
+        yield _fault(
+            d, "response.status", "status", f"a success is {status}", _status(status), _is_success, str(status)
+        )
     yield from _bodies(d, "response", _is_success)
     yield from _members(d, "response", list(d.success_schema.get("properties", {})), _is_success)
 
@@ -165,12 +169,18 @@ def _codes(d: Description) -> Iterator[Spoiled]:
     world = (*d.world.missing, *d.world.forbidden)
     for node in d.nodes.values():
         names = ["required"] if node.required else []
-        names += [k for k in ("type", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems") if k in node.schema]
+        names += [
+            k
+            for k in ("type", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems")
+            if k in node.schema
+        ]
         for keyword in names:
             if keyword == "type" and node.location == "query" and node.type == "string":
                 continue
 
-            def is_mine(_call: Call, found: list[Breach], _memory: Memory, path: str = node.path, word: str = keyword) -> bool:
+            def is_mine(
+                _call: Call, found: list[Breach], _memory: Memory, path: str = node.path, word: str = keyword
+            ) -> bool:
                 return bool(found) and all(b.path == path and b.keyword == word for b in found)
 
             key = f"{node.path}.{keyword}"
@@ -179,7 +189,9 @@ def _codes(d: Description) -> Iterator[Spoiled]:
                 if row in world and _names_the_world(d, node.path):
                     continue
 
-                def is_wrong(call: Call, found: list[Breach], memory: Memory, row: str = row, mine: When = is_mine) -> bool:
+                def is_wrong(
+                    call: Call, found: list[Breach], memory: Memory, row: str = row, mine: When = is_mine
+                ) -> bool:
                     return mine(call, found, memory) and all(row not in breach.rows for breach in found)
 
                 status = d.errors[row].status if row in d.errors else 400
@@ -197,7 +209,7 @@ def _names_the_world(d: Description, path: str) -> bool:
     )
 
 
-def _can_differ(d: Description, is_parameter: bool, keyword: str, row: str) -> bool:  # noqa: FBT001
+def _can_differ(d: Description, is_parameter: bool, keyword: str, row: str) -> bool:
     """Whether some breach of the keyword may not be answered by `row`."""
     if keyword == "required":
         return row not in (d.refusals.absent if is_parameter else d.refusals.vacant)
@@ -218,7 +230,9 @@ def _repeating(d: Description) -> Iterator[Spoiled]:
         key = f"response.{name}.unique"
         yield _fault(d, key, "constant", f"{name} is always the same", _put({name: "constant"}), _is_success)
 
-        def like_the_last(_call: Call, _found: list[Breach], response: RawResponse, memory: Memory, name: str = name) -> RawResponse:
+        def like_the_last(
+            _call: Call, _found: list[Breach], response: RawResponse, memory: Memory, name: str = name
+        ) -> RawResponse:
             """Every second success has the id of the one before."""
             memory["turn"] = memory.get("turn", 0) + 1
             if memory["turn"] % 2:
@@ -228,7 +242,9 @@ def _repeating(d: Description) -> Iterator[Spoiled]:
 
         yield _fault(d, key, "pairwise", f"{name} comes twice", like_the_last, _is_success)
 
-        def by_request(call: Call, _found: list[Breach], response: RawResponse, _memory: Memory, name: str = name) -> RawResponse:
+        def by_request(
+            call: Call, _found: list[Breach], response: RawResponse, _memory: Memory, name: str = name
+        ) -> RawResponse:
             """The id depends on the identifiers alone."""
             bound = [repr(call.document.get(p)) for p, node in d.nodes.items() if node.identifier == "bound"]
             return with_members(response, {name: f"id-{hash(tuple(bound)) & 0xFFFFFFFF:x}"})
@@ -237,7 +253,9 @@ def _repeating(d: Description) -> Iterator[Spoiled]:
     schema = next(iter(d.errors.values())).schema if d.errors else {}
     if schema.get("properties", {}).get("RequestId", {}).get("x-never-repeats"):
         spoil = _put({"RequestId": "constant"})
-        yield _fault(d, "response.RequestId.unique", "constant", "errors share one RequestId", spoil, _is_error, "errors")
+        yield _fault(
+            d, "response.RequestId.unique", "constant", "errors share one RequestId", spoil, _is_error, "errors"
+        )
 
 
 def _now_and_then(d: Description) -> Iterator[Spoiled]:
@@ -246,8 +264,18 @@ def _now_and_then(d: Description) -> Iterator[Spoiled]:
         when = every(number)
         detail = str(number)
         yield _fault(d, "availability", "every-n-500", f"every {number}th answer is 500", _internal(d), when, detail)
-        yield _fault(d, "response.RequestId.required", "every-n-drop", f"every {number}th has no RequestId", _without("RequestId"), when, detail)
-        yield _fault(d, "response.contentType", "every-n-html", f"every {number}th says HTML", _typed("text/html"), when, detail)
+        yield _fault(
+            d,
+            "response.RequestId.required",
+            "every-n-drop",
+            f"every {number}th has no RequestId",
+            _without("RequestId"),
+            when,
+            detail,
+        )
+        yield _fault(
+            d, "response.contentType", "every-n-html", f"every {number}th says HTML", _typed("text/html"), when, detail
+        )
     for number in (3, 7, 20):
 
         def repeated(_call: Call, _found: list[Breach], response: RawResponse, memory: Memory) -> RawResponse:

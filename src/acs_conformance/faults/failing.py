@@ -30,13 +30,13 @@ def failing(description: Description) -> Iterator[Seed]:
 # --- what is remembered -----------------------------------------------------------------------------------------------
 
 
-def _remembering(d: Description) -> Iterator[Seed]:
+def _remembering(d: Description) -> Iterator[Seed]:  # noqa: C901 - each server's memory beside its fault
     bound = [steps(path) for path, node in d.nodes.items() if node.identifier == "bound" and node.is_parameter]
 
     def scope(call: Call) -> str:
         return repr([at(call, path) for path in bound])
 
-    def busy(most: int, per_scope: bool) -> Callable[[Call, list[Breach], Memory], bool]:  # noqa: FBT001
+    def busy(most: int, per_scope: bool) -> Callable[[Call, list[Breach], Memory], bool]:
         def when(call: Call, found: list[Breach], memory: Memory) -> bool:
             if found:
                 return False
@@ -46,11 +46,16 @@ def _remembering(d: Description) -> Iterator[Seed]:
 
         return when
 
-    def strict(operator: str, says: str, when: Callable[[Call, list[Breach], Memory], bool], detail: str = "") -> Strict:
+    def strict(
+        operator: str, says: str, when: Callable[[Call, list[Breach], Memory], bool], detail: str = ""
+    ) -> Strict:
         suffix = f"#{detail}" if detail else ""
         return Strict(
-            id=f"{d.id('response.status')}!{operator}{suffix}", operator=operator, says=says,
-            refuses=lambda _call: True, when=when,
+            id=f"{d.id('response.status')}!{operator}{suffix}",
+            operator=operator,
+            says=says,
+            refuses=lambda _call: True,
+            when=when,
         )
 
     yield strict("one-per-scope", "a second one on the same identifiers is refused", busy(1, per_scope=True))
@@ -83,8 +88,11 @@ def _remembering(d: Description) -> Iterator[Seed]:
         return bool(before)
 
     yield Blind(
-        id=f"{d.id('response.status')}!unchecked-after-success", operator="unchecked-after-success",
-        says="the request after an accepted one is not checked", overlooks=lambda _c, _b: True, when=sloppy_after_success,
+        id=f"{d.id('response.status')}!unchecked-after-success",
+        operator="unchecked-after-success",
+        says="the request after an accepted one is not checked",
+        overlooks=lambda _c, _b: True,
+        when=sloppy_after_success,
     )
 
     def unchecked_after_refused(_call: Call, found: list[Breach], memory: Memory) -> bool:
@@ -92,8 +100,11 @@ def _remembering(d: Description) -> Iterator[Seed]:
         return bool(before)
 
     yield Blind(
-        id=f"{d.id('response.status')}!unchecked-after-refused", operator="unchecked-after-refused",
-        says="the request after a refused one is not checked", overlooks=lambda _c, _b: True, when=unchecked_after_refused,
+        id=f"{d.id('response.status')}!unchecked-after-refused",
+        operator="unchecked-after-refused",
+        says="the request after a refused one is not checked",
+        overlooks=lambda _c, _b: True,
+        when=unchecked_after_refused,
     )
 
     name = d.creates.id if d.creates else ""
@@ -106,21 +117,29 @@ def _remembering(d: Description) -> Iterator[Seed]:
         return with_members(response, {name: first})
 
     yield Spoiled(
-        id=f"{d.id(f'response.{name}.unique')}!same-in-scope", operator="same-in-scope",
-        says="all on the same identifiers share one id", spoil=second_id,
+        id=f"{d.id(f'response.{name}.unique')}!same-in-scope",
+        operator="same-in-scope",
+        says="all on the same identifiers share one id",
+        spoil=second_id,
     )
 
 
 def _every(d: Description) -> Iterator[Seed]:
     for number in (2, 3, 5, 7, 10, 13, 17, 20):
         yield Blind(
-            id=f"{d.id('response.status')}!every-n-unchecked#{number}", operator="every-n-unchecked",
-            says=f"every {number}th request is not checked", overlooks=lambda _c, _b: True, when=every(number),
+            id=f"{d.id('response.status')}!every-n-unchecked#{number}",
+            operator="every-n-unchecked",
+            says=f"every {number}th request is not checked",
+            overlooks=lambda _c, _b: True,
+            when=every(number),
         )
     for number in (2, 3, 5, 7, 10, 13):
         yield Strict(
-            id=f"{d.id('response.status')}!every-n-refused#{number}", operator="every-n-refused",
-            says=f"every {number}th request is refused", refuses=lambda _c: True, when=every(number),
+            id=f"{d.id('response.status')}!every-n-refused#{number}",
+            operator="every-n-refused",
+            says=f"every {number}th request is refused",
+            refuses=lambda _c: True,
+            when=every(number),
         )
     for number in (3, 7, 20):
 
@@ -128,8 +147,11 @@ def _every(d: Description) -> Iterator[Seed]:
             return with_members(response, {"Code": "BadRequest"}) if found else response
 
         yield Spoiled(
-            id=f"{d.id('error.Code.type')}!every-n-code#{number}", operator="every-n-code",
-            says=f"every {number}th error has an undocumented code", spoil=other_code, when=every(number),
+            id=f"{d.id('error.Code.type')}!every-n-code#{number}",
+            operator="every-n-code",
+            says=f"every {number}th error has an undocumented code",
+            spoil=other_code,
+            when=every(number),
         )
 
 
@@ -162,15 +184,15 @@ def _hostile(d: Description) -> Iterator[Seed]:
         "duplicate-member": lambda c, _t: "duplicate-member" in c.traits,
         "many-members": lambda _c, t: t.count(":") > 200,
         "no-query": lambda c, _t: not c.request.query,
-        "many-items": lambda c, _t: any(
-            isinstance(v, list) and len(v) > 20 for v in c.document.values()
-        ),
+        "many-items": lambda c, _t: any(isinstance(v, list) and len(v) > 20 for v in c.document.values()),
         "scalar-for-structure": lambda c, _t: any(
             texts(c).get(name, "").strip() in ("7", "true", '"x"') for name in d.json_parameters
         ),
         "null-for-structure": lambda c, _t: any(texts(c).get(name, "").strip() == "null" for name in d.json_parameters),
         "null-item": lambda _c, t: "[null" in t or ",null]" in t,
-        "not-json": lambda c, _t: any(texts(c).get(name, "") in ("x", "") for name in d.json_parameters if name in texts(c)),
+        "not-json": lambda c, _t: any(
+            texts(c).get(name, "") in ("x", "") for name in d.json_parameters if name in texts(c)
+        ),
         "empty-list": lambda _c, t: t.endswith("=[]") or "=[]&" in t,
         "not-a-number": lambda c, _t: any(texts(c).get(name, "0").isalpha() for name in d.integer_parameters),
     }
@@ -178,31 +200,41 @@ def _hostile(d: Description) -> Iterator[Seed]:
         if word == "no-query":
             continue  # the form body's case has none either, and is the other operator's
 
-        def when(call: Call, _found: list[Breach], _memory: Memory, is_hit: Callable[[Call, str], object] = is_hit) -> bool:
+        def when(
+            call: Call, _found: list[Breach], _memory: Memory, is_hit: Callable[[Call, str], object] = is_hit
+        ) -> bool:
             text = unquote_plus(call.request.query, errors="surrogateescape")
             return bool(is_hit(call, text))
 
         yield Spoiled(
-            id=f"{d.id('availability')}!crash#{word}", operator="crash", says=f"500 on {word}",
+            id=f"{d.id('availability')}!crash#{word}",
+            operator="crash",
+            says=f"500 on {word}",
             spoil=lambda _c, _f, response, _m: with_body(
-                response, {"RequestId": body_of(response)["RequestId"], "Code": "InternalError", "Message": "Failed."}, 500
+                response,
+                {"RequestId": body_of(response)["RequestId"], "Code": "InternalError", "Message": "Failed."},
+                500,
             ),
             when=when,
         )
 
 
-# --- only for the longest id --------------------------------------------------------------------------------------------
+# --- only for the longest id ------------------------------------------------------------------------------------------
 
 
 def _longest(d: Description) -> Iterator[Seed]:
     """Answers that are wrong only where an identifier is as long as it may be."""
     for path, node in d.nodes.items():
-        lengths = values.lengths(d, path) if node.type == "string" and "enum" not in node.schema and not node.derived else []
+        lengths = (
+            values.lengths(d, path) if node.type == "string" and "enum" not in node.schema and not node.derived else []
+        )
         if not lengths:
             continue
         place, high = steps(path), lengths[-1]
 
-        def is_longest(call: Call, found: list[Breach], _memory: Memory, place: tuple[str, ...] = place, n: int = high) -> bool:
+        def is_longest(
+            call: Call, found: list[Breach], _memory: Memory, place: tuple[str, ...] = place, n: int = high
+        ) -> bool:
             return not found and any(isinstance(v, str) and len(v) == n for v in at(call, place))
 
         for name in d.success_schema.get("required", []):
@@ -211,6 +243,9 @@ def _longest(d: Description) -> Iterator[Seed]:
                 return with_body(response, {k: v for k, v in body_of(response).items() if k != name})
 
             yield Spoiled(
-                id=f"{d.id(f'response.{name}.required')}!longest#{path}", operator="longest",
-                says=f"{name} is left out when {path} is {high} characters long", spoil=dropped, when=is_longest,
+                id=f"{d.id(f'response.{name}.required')}!longest#{path}",
+                operator="longest",
+                says=f"{name} is left out when {path} is {high} characters long",
+                spoil=dropped,
+                when=is_longest,
             )

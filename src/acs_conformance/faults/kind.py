@@ -1,7 +1,7 @@
 """The kinds of fault: what a seeded defect is made of.
 
-A fault plays inside the emulator (`emulator.fault`): it drops a breach that it should have seen, sees one that is none, or
-spoils an answer. All of them are plain functions of the call; what they remember is in the emulator's memory.
+A fault plays inside the emulator (`emulator.fault`): it drops a breach that it should have seen, sees one that is none,
+or spoils an answer. All of them are plain functions of the call; what they remember is in the emulator's memory.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import parse_qsl
 
-from acs_conformance.description import Json
+from acs_conformance.description import Json, get
 from acs_conformance.emulator.fault import Call, Fault, Memory
 from acs_conformance.emulator.validation import Breach, find
 from acs_conformance.message import RawResponse
@@ -94,15 +94,10 @@ def at(call: Call, path_steps: tuple[str, ...]) -> list[Json]:
 
 def value_of(call: Call, breach: Breach) -> Json:
     """The value at a breach's place; None where there is none."""
-    inner: Any = call.document
-    for step in breach.location:
-        if not isinstance(inner, list if isinstance(step, int) else dict):
-            return None
-        try:
-            inner = inner[step]
-        except LookupError:
-            return None
-    return inner
+    try:
+        return get(call.document, breach.location)
+    except LookupError:
+        return None
 
 
 def texts(call: Call) -> dict[str, str]:

@@ -11,17 +11,18 @@ import unicodedata
 from collections.abc import Callable, Iterator
 
 from acs_conformance.cases import values
-from acs_conformance.description import Description, Json, Node, Relation, steps
+from acs_conformance.description import Description, Json, Node
 from acs_conformance.emulator.fault import Call
 from acs_conformance.emulator.validation import Breach, find
 from acs_conformance.faults.kind import Blind, is_json, texts, value_of
+from acs_conformance.faults.relating import relating
 from acs_conformance.violation import compiled
 
 Overlooks = Callable[[Call, Breach], bool]
 
 
 def refusing(description: Description) -> Iterator[Blind]:
-    """All of them, in document order."""
+    """All of them, in document order; relations last."""
     for node in description.nodes.values():
         for keyword in _keywords(node):
             yield from _ignoring(description, node, keyword)
@@ -38,7 +39,7 @@ def refusing(description: Description) -> Iterator[Blind]:
             yield from _enumerations(description, node)
     for relation in description.relations:
         if not relation.open:
-            yield from _relations(description, relation)
+            yield from relating(description, relation)
 
 
 def _keywords(node: Node) -> Iterator[str]:
@@ -51,7 +52,14 @@ def _keywords(node: Node) -> Iterator[str]:
 
 
 def _fault(
-    d: Description, key: str, operator: str, says: str, overlooks: Overlooks, detail: str = "", *, exhaustive: bool = False
+    d: Description,
+    key: str,
+    operator: str,
+    says: str,
+    overlooks: Overlooks,
+    detail: str = "",
+    *,
+    exhaustive: bool = False,
 ) -> Blind:
     return Blind(
         id=f"{d.id(key)}!{operator}{f'#{detail}' if detail else ''}",
@@ -71,9 +79,7 @@ def _and(first: Overlooks, second: Overlooks) -> Overlooks:
 
 
 def _by_value(path: str, keyword: str, lets_pass: Callable[[Json], bool]) -> Overlooks:
-    return lambda call, breach: (
-        breach.path == path and breach.keyword == keyword and lets_pass(value_of(call, breach))
-    )
+    return lambda call, breach: breach.path == path and breach.keyword == keyword and lets_pass(value_of(call, breach))
 
 
 def _text(lets_pass: Callable[[str], object]) -> Callable[[Json], bool]:
@@ -209,7 +215,9 @@ def _characters(d: Description, node: Node) -> Iterator[Blind]:
     printable = [char for char in (*values.PRINTABLE, *values.BEYOND_ASCII) if char not in inside]
     for char in (*printable, *(c for c in "\x00\t\n\r\x0b\x0c\x1b\x1f\x7f" if c not in inside)):
         name = values.name_of(char)
-        yield fault("admit", f"{node.path} may contain {name}", lambda t, c=char: regex.fullmatch(t.replace(c, "")), name)
+        yield fault(
+            "admit", f"{node.path} may contain {name}", lambda t, c=char: regex.fullmatch(t.replace(c, "")), name
+        )
     for char in (c for c in " \n\r\t\x00" if c not in inside):
         name = values.name_of(char)
         for operator, strip in (("trim-end", str.rstrip), ("trim-start", str.lstrip), ("trim", str.strip)):
@@ -226,18 +234,26 @@ def _characters(d: Description, node: Node) -> Iterator[Blind]:
     yield fault("line-end", f"{node.path}: a trailing newline passes", lambda t: regex.fullmatch(t.removesuffix("\n")))
     yield fault("no-end-anchor", f"{node.path}: a valid beginning is enough", lambda t: t[:1] in inside)
     yield fault("no-start-anchor", f"{node.path}: a valid end is enough", lambda t: t[-1:] in inside)
-    yield fault("ends-only", f"{node.path}: only the ends are looked at", lambda t: t[:1] in inside and t[-1:] in inside)
+    yield fault(
+        "ends-only", f"{node.path}: only the ends are looked at", lambda t: t[:1] in inside and t[-1:] in inside
+    )
     yield fault("middle-only", f"{node.path}: the last character is not looked at", lambda t: regex.fullmatch(t[:-1]))
     yield fault("rest-only", f"{node.path}: the first character is not looked at", lambda t: regex.fullmatch(t[1:]))
     yield fault("unicode-letters", f"{node.path}: letters of any script", lambda t: _folded(t, regex, str.isalpha))
     yield fault("unicode-digits", f"{node.path}: digits of any script", lambda t: _folded(t, regex, str.isdigit))
     yield fault("unicode-blanks", f"{node.path}: any blank", lambda t: _folded(t, regex, str.isspace))
-    yield fault("normalised", f"{node.path} is normalised first", lambda t: regex.fullmatch(unicodedata.normalize("NFKC", t)))
+    yield fault(
+        "normalised", f"{node.path} is normalised first", lambda t: regex.fullmatch(unicodedata.normalize("NFKC", t))
+    )
     yield fault("controls", f"{node.path}: control characters pass", lambda t: _folded(t, regex, _is_control))
     yield fault("upper-case", f"{node.path} is upper-cased first", lambda t: regex.fullmatch(t.upper()))
     yield fault("lower-case", f"{node.path} is lower-cased first", lambda t: regex.fullmatch(t.lower()))
-    yield fault("c-string", f"{node.path} ends at a NUL", lambda t: "\x00" in t[1:] and regex.fullmatch(t.split("\x00")[0]))
-    yield fault("first-line", f"{node.path}: only its first line counts", lambda t: regex.fullmatch((t + "\n").split("\n")[0]))
+    yield fault(
+        "c-string", f"{node.path} ends at a NUL", lambda t: "\x00" in t[1:] and regex.fullmatch(t.split("\x00")[0])
+    )
+    yield fault(
+        "first-line", f"{node.path}: only its first line counts", lambda t: regex.fullmatch((t + "\n").split("\n")[0])
+    )
 
 
 def _is_control(char: str) -> bool:
@@ -245,7 +261,10 @@ def _is_control(char: str) -> bool:
 
 
 def _folded(text: str, regex: re.Pattern[str], admits: Callable[[str], bool]) -> bool:
-    return regex.fullmatch("".join(char for char in text if not admits(char) or char.isascii() and char.isalnum())) is not None
+    return (
+        regex.fullmatch("".join(char for char in text if not admits(char) or (char.isascii() and char.isalnum())))
+        is not None
+    )
 
 
 def _lengths(d: Description, node: Node) -> Iterator[Blind]:
@@ -262,7 +281,9 @@ def _lengths(d: Description, node: Node) -> Iterator[Blind]:
         yield _fault(d, key, "wrap", "lengths wrap at 256", _by_value(node.path, "maxLength", wraps))
     if low > 0:
         exact = _text(lambda t: len(t) == low - 1)
-        yield _fault(d, f"{node.path}.minLength", "off-by-one", "one too few pass", _by_value(node.path, "minLength", exact))
+        yield _fault(
+            d, f"{node.path}.minLength", "off-by-one", "one too few pass", _by_value(node.path, "minLength", exact)
+        )
 
 
 # --- numbers --------------------------------------------------------------------------------------------------------
@@ -342,61 +363,3 @@ def _enumerations(d: Description, node: Node) -> Iterator[Blind]:
     for option in options:
         upper = _by_value(node.path, "enum", _text(lambda t, o=option: t.lower() == o))
         yield _fault(d, key, "any-case", f"{node.path}: {option} in any letter case", upper, option)
-
-
-# --- relations ------------------------------------------------------------------------------------------------------
-
-
-def _relations(d: Description, relation: Relation) -> Iterator[Blind]:
-    key = relation.key
-    mine = _is(relation.of, relation.word)
-    yield _fault(d, key, "ignore", f"{key} is not checked", mine)
-    path = steps(relation.of)
-
-    def fault(operator: str, says: str, is_seen: Callable[[Call, list[tuple[tuple[str | int, ...], Json]]], bool]) -> Blind:
-        """A server that sees the breach only if `is_seen` finds it among the values."""
-        return _fault(d, key, operator, says, lambda c, b: mine(c, b) and not is_seen(c, find(c.document, path)))
-
-    if relation.word == "unique":
-        pairs = lambda found: [  # noqa: E731
-            (i, j) for j in range(len(found)) for i in range(j) if found[i][1] == found[j][1]
-        ]
-        yield fault("neighbours-only", "only neighbours are compared", lambda _c, f: any(j == i + 1 for i, j in pairs(f)))
-        yield fault("first-only", "only with the first one", lambda _c, f: any(i == 0 for i, _ in pairs(f)))
-        yield fault("last-only", "only with the last one", lambda _c, f: any(j == len(f) - 1 for _, j in pairs(f)))
-        yield fault("apart-only", "neighbours are not compared", lambda _c, f: any(j > i + 1 for i, j in pairs(f)))
-        yield fault("two-only", "only where there are two", lambda _c, f: len(f) == 2)
-        yield fault("three-up", "only where there are three or more", lambda _c, f: len(f) > 2)
-        yield fault("few-only", "only where there are fewer than five", lambda _c, f: len(f) < 5)
-        yield from _beside(d, relation, fault, pairs)
-    elif relation.word == "distinct":
-        other = steps(relation.other or "")
-        equal = lambda c, f: [  # noqa: E731
-            n for n, (_, v) in enumerate(f) if any(v == o for _, o in find(c.document, other))
-        ]
-        yield fault("first-only", "only the first one is compared", lambda c, f: 0 in equal(c, f))
-        yield fault("last-only", "only the last one is compared", lambda c, f: len(f) - 1 in equal(c, f))
-        yield fault("later-only", "the first one is not compared", lambda c, f: any(n > 0 for n in equal(c, f)))
-        yield fault("single-only", "only where there is one", lambda _c, f: len(f) == 1)
-        yield fault("many-only", "only where there are several", lambda _c, f: len(f) > 1)
-
-
-def _beside(
-    d: Description,
-    relation: Relation,
-    fault: Callable[..., Blind],
-    pairs: Callable[[list[tuple[tuple[str | int, ...], Json]]], list[tuple[int, int]]],
-) -> Iterator[Blind]:
-    """Equality that counts only where something beside it is equal, or differs."""
-    item = relation.of.rpartition(".")[0]
-    for child in d.children(item):
-        if len(child.schema.get("enum", ())) < 2:
-            continue
-        beside = steps(child.path)
-
-        def same(call: Call, found: list[tuple[tuple[str | int, ...], Json]], beside: tuple[str, ...] = beside) -> list[bool]:
-            others = [value for _, value in find(call.document, beside)]
-            return [others[i] == others[j] for i, j in pairs(found) if j < len(others)]
-
-        yield fault(f"same-{child.name}-only", f"only where {child.name} is equal", lambda c, f, s=same: any(s(c, f)))
-        yield fault(f"other-{child.name}-only", f"only where {child.name} differs", lambda c, f, s=same: not all(s(c, f)))

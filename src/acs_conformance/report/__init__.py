@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -19,6 +17,7 @@ from jsonschema_rs import Draft202012Validator
 
 from acs_conformance.errors import ReportError
 from acs_conformance.report import html, junit
+from acs_conformance.report.files import replace
 from acs_conformance.report.text import cut, pointer, visible
 
 __all__ = ["JSON_NAME", "load", "schema", "write_all", "write_json"]
@@ -62,7 +61,7 @@ def write_json(report: Mapping[str, Any], path: Path | str) -> None:
     except (TypeError, ValueError) as error:
         raise _broken(Path(path), "", f"not JSON data: {error}") from error
     # Half a surrogate pair has no UTF-8; written with a backslash it is the JSON escape that reads back as itself.
-    _replace(Path(path), text.encode("utf-8", "backslashreplace"))
+    replace(Path(path), text.encode("utf-8", "backslashreplace"))
 
 
 def write_all(report: Mapping[str, Any], folder: Path | str) -> dict[str, Path]:
@@ -73,8 +72,8 @@ def write_all(report: Mapping[str, Any], folder: Path | str) -> dict[str, Path]:
     """
     files = {name: Path(folder) / name for name in (JSON_NAME, "junit.xml", "report.html")}
     write_json(report, files[JSON_NAME])
-    _replace(files["junit.xml"], junit.render(report).encode())
-    _replace(files["report.html"], html.render(report).encode())
+    replace(files["junit.xml"], junit.render(report).encode())
+    replace(files["report.html"], html.render(report).encode())
     return files
 
 
@@ -127,35 +126,3 @@ def _of_known_version(file: Path, report: object) -> dict[str, Any]:
             file, "/schema_version", f"version {found!r} of the format; this version of the tool reads {known!r} only"
         )
     return report
-
-
-# --- writing --------------------------------------------------------------------------------------------------------
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Put the data in the place of the file at once; the new name is on the disk before this returns."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise _broken(path, "", f"can't be written: {error.strerror}") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new name outlives a power cut once its folder has been synchronised; Windows can't open folders."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
