@@ -123,6 +123,10 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
 @click.option("--only", metavar="ID-GLOB", help="Only these requirements; * stands for anything, an aspect follows #.")
 @click.option("--run-id", help="Reproduce the identifiers of an earlier run: 1 to 12 lower-case letters and digits.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
+@click.option("--baseline", type=click.Path(path_type=Path), help="An earlier report.json: a changed reading fails.")
+@click.option(
+    "--self-check/--no-self-check", default=True, help="Show that the plan could have failed.", show_default=True
+)
 @_spec_option
 def run(
     operations: tuple[str, ...],
@@ -135,6 +139,8 @@ def run(
     only: str | None,
     run_id: str | None,
     dry_run: bool,
+    baseline: Path | None,
+    self_check: bool,
     spec_root: Path | None,
 ) -> int:
     r"""Test a target against the contract of one or more operations, and write a report.
@@ -159,6 +165,8 @@ def run(
         only=only,
         run_id=run_id,
         limits=Limits(max_requests=max_requests, max_seconds=max_seconds),
+        baseline=baseline,
+        has_self_check=self_check,
         spec_root=spec_root,
     )
     prepared = Run(options)
@@ -170,7 +178,7 @@ def run(
 def _dry_run(prepared: Run) -> int:
     from acs_conformance.cases.render import render
     from acs_conformance.exchange import redacted
-    from acs_conformance.results import curl
+    from acs_conformance.findings import curl
 
     requests = 0
     for plan in prepared.plans:
@@ -319,6 +327,7 @@ def emulator(port: int, host: str, fault_id: str | None, spec_root: Path | None)
     from acs_conformance import spec_folder
     from acs_conformance.emulator.core import Emulator, Settings
     from acs_conformance.emulator.gateway import AccessKeys
+    from acs_conformance.emulator.policy import Policy
     from acs_conformance.emulator.server import serve
     from acs_conformance.errors import CredentialsError
     from acs_conformance.signing import Credentials
@@ -339,7 +348,9 @@ def emulator(port: int, host: str, fault_id: str | None, spec_root: Path | None)
         from acs_conformance import faults as catalogues
 
         fault = catalogues.find(descriptions.values(), fault_id)
-    core = Emulator(descriptions, settings=Settings(access_keys=AccessKeys(secrets=secrets)), fault=fault)
+    policy = Policy(choices=fault.needs if fault is not None else {})
+    settings = Settings(access_keys=AccessKeys(secrets=secrets))
+    core = Emulator(descriptions, settings=settings, policy=policy, fault=fault)
 
     def on_ready(address: str) -> None:
         click.echo(f"listening on {address}")

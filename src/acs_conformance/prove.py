@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -189,7 +189,9 @@ _bench: Bench
 
 def _prepare(setup: Setup) -> None:
     global _bench
-    _bench = Bench(*setup)
+    operation, depth, seed, full, spec_root = setup
+    description = spec_folder.load(operation, Path(spec_root) if spec_root else None)
+    _bench = Bench(plan(description, depth, seed), is_full=full)
 
 
 def _try(key: Key) -> Trial:
@@ -197,18 +199,57 @@ def _try(key: Key) -> Trial:
     return _bench.fault(catalogue(_bench.description)[number]) if kind == "fault" else _bench.variant(number)
 
 
+def self_check(tested: Plan, wanted: Iterable[str], count: int = 30) -> dict[str, Any]:
+    """Whether a plan could have failed: the plan against some faults of the requirements that it decides.
+
+    Args:
+        tested: the plan of a run.
+        wanted: ids of the requirements that were selected.
+        count: faults that are tried, spread over the catalogue.
+
+    Returns:
+        "tried", "caught", "survivors" (ids) and "seconds", as they stand in a report.
+    """
+    start = time.monotonic()
+    chosen = set(wanted)
+    fitting = [
+        fault
+        for fault in catalogue(tested.description)
+        if fault.id.partition("!")[0] in chosen
+        and (fault.operator == "ignore" if tested.depth == "quick" else _promises(tested.depth, fault.found_at))
+    ]
+    bench = Bench(tested, is_full=False)
+    trials = [bench.fault(fault) for fault in fitting[:: max(1, len(fitting) // count)][:count]]
+    return {
+        "tried": len(trials),
+        "caught": sum(trial.is_caught for trial in trials),
+        "survivors": [trial.name for trial in trials if not trial.is_caught],
+        "seconds": round(time.monotonic() - start, 2),
+    }
+
+
 class Bench:
     """A plan, made once, and servers to try it on."""
 
-    def __init__(self, operation: str, depth: Depth, seed: int, full: bool, spec_root: str | None) -> None:
-        """Make the plan."""
-        self.description = spec_folder.load(operation, Path(spec_root) if spec_root else None)
-        self.plan: Plan = plan(self.description, depth, seed)
+    def __init__(self, tested: Plan, *, is_full: bool) -> None:
+        """Try `tested`; go on after the first failure if `is_full`."""
+        self.description = tested.description
+        self.plan = tested
         self.requirements = requirement.derive(self.description)
-        self._variants = variants(self.description)
-        self._is_full = full
+        self._is_full = is_full
         self._context = Context(run_id="proof", now=_NOW)
         self._requests: dict[tuple[str, int, int], RawRequest] = {}
+
+    def fault(self, fault: Seed) -> Trial:
+        """The plan against a server with this fault."""
+        until = None if self._is_full else _shows_failure
+        policy = Policy(choices=fault.needs)
+        return self._trial(fault.id, fault.operator, fault.says, fault.found_at, policy, fault, until)
+
+    def variant(self, number: int) -> Trial:
+        """The plan against a server without a fault."""
+        name, policy = variants(self.description)[number]
+        return self._trial(name, "variant", "", "", policy, None, None)
 
     def _rendered(self, description: Description, case: Case, step: int, context: Context, attempt: int) -> RawRequest:
         """As `render`, remembered: explaining cases have ids of their own only within a trial, so they are not."""
@@ -218,16 +259,6 @@ class Bench:
         if key not in self._requests:
             self._requests[key] = render(description, case, step, context, attempt)
         return self._requests[key]
-
-    def fault(self, fault: Seed) -> Trial:
-        """The plan against a server with this fault."""
-        until = None if self._is_full else _shows_failure
-        return self._trial(fault.id, fault.operator, fault.says, fault.found_at, Policy.default(), fault, until)
-
-    def variant(self, number: int) -> Trial:
-        """The plan against a server without a fault."""
-        name, policy = self._variants[number]
-        return self._trial(name, "variant", "", "", policy, None, None)
 
     def _trial(
         self,

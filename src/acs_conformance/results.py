@@ -6,7 +6,6 @@ the same for the same journal, whoever ran it.
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,16 +18,13 @@ from acs_conformance.campaign_judge import CampaignJudgement, judge_campaign
 from acs_conformance.cases import Plan
 from acs_conformance.cases.case import Case
 from acs_conformance.description import Description
-from acs_conformance.judge import Observation
-from acs_conformance.message import RawRequest
+from acs_conformance.findings import diagnosis, of_readings, of_requirements
 from acs_conformance.record import Exchange
 from acs_conformance.requirement import Requirement
 from acs_conformance.verdict import ExitCode, Result, Verdict, exit_code, verdicts
 
 #: Version of the shape; a change that breaks a reader raises the first number.
 SCHEMA_VERSION = "1.0"
-#: Failures of one cause in so many requirements are one finding about the target as a whole.
-_WHOLESALE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +63,8 @@ def assemble(
     is_complete: bool = True,
     now: float,
     has_error: bool = False,
+    baseline: Mapping[str, str] | None = None,
+    self_check: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Judge what has been recorded and put it into the shape of a report.
 
@@ -80,6 +78,8 @@ def assemble(
         is_complete: whether the run has ended.
         now: Unix seconds.
         has_error: whether the tool itself failed.
+        baseline: question id -> the reading in an earlier report; one that has changed since is a finding.
+        self_check: what the same plan found among seeded faults, or None where that was not asked.
     """
     descriptions = {plan.description.operation: plan.description for plan in plans}
     judged = judge_campaign(descriptions, cases, exchanges)
@@ -90,7 +90,10 @@ def assemble(
         results += verdicts(chosen, plan.aspects, judged, stopped=pending)
     code = exit_code(results, has_error=has_error)
     by_number = {exchange.number: exchange for exchange in exchanges}
-    findings = _findings(descriptions, results, judged, by_number, _command(info))
+    findings = of_requirements(descriptions, results, judged, by_number, _command(info))
+    changed = of_readings(descriptions, judged, by_number, baseline or {}, _command(info))
+    if changed:
+        code = ExitCode.FAILED
     counts = Counter(str(result.verdict) for result in results)
     report: dict[str, Any] = {
         "$schema": f"urn:acs-conformance:report:{SCHEMA_VERSION}",
@@ -113,13 +116,14 @@ def assemble(
             "selected": len(results),
             "exercised": sum(result.passed + result.failed > 0 for result in results),
             "conclusive": sum(result.verdict in (Verdict.PASS, Verdict.FAIL) for result in results),
+            "self_check": dict(self_check) if self_check is not None else None,
         },
         "target": {"url": info.target_url, "kind": info.target_kind},
         "descriptions": [_description(description) for description in descriptions.values()],
         "statements": [row for description in descriptions.values() for row in _statements(description, results)],
         "requirements": [_requirement(result) for result in results],
         "readings": _readings(descriptions, judged),
-        "findings": findings,
+        "findings": [*findings, *changed],
         "exchanges": [_exchange(exchange, judged) for exchange in sorted(exchanges, key=lambda e: e.number)],
         "budget": {
             "requests": len(exchanges),
@@ -137,6 +141,12 @@ def _iso(seconds: float) -> str:
 
 def _overall(code: ExitCode) -> str:
     return {ExitCode.CONFORMS: "conforms", ExitCode.FAILED: "fails", ExitCode.ERROR: "error"}.get(code, "inconclusive")
+
+
+def _command(info: RunInfo) -> str:
+    """The run as a command, without its selection."""
+    given = f" --target {shlex.quote(info.target_url)}" if info.target_kind == "given URL" else ""
+    return f"acs-conformance run{given} --depth {info.depth} --seed {info.seed}"
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
@@ -228,105 +238,3 @@ def _exchange(exchange: Exchange, judged: CampaignJudgement) -> dict[str, Any]:
     judgement = judged.judgements[exchange.number]
     shown = {True: "right", False: "wrong", None: "undecided"}[judgement.is_right]
     return {**exchange.to_json(), "answer": str(judgement.answer), "judged": shown}
-
-
-# --- findings -------------------------------------------------------------------------------------------------------
-
-
-def _findings(
-    descriptions: Mapping[str, Description],
-    results: Iterable[Result],
-    judged: CampaignJudgement,
-    exchanges: Mapping[int, Exchange],
-    again: str,
-) -> list[dict[str, Any]]:
-    """One finding for each requirement and cause, each with its smallest request, in the requirements' order."""
-    found = []
-    for result in results:
-        by_cause: dict[str, list[Observation]] = defaultdict(list)
-        for failure in result.failures:
-            by_cause[failure.cause].append(failure)
-        for cause, failures in by_cause.items():
-            found.append(
-                _finding(descriptions[result.requirement.operation], result, cause, failures, judged, exchanges, again)
-            )
-    sharing = Counter(finding["cause"] for finding in found)
-    for finding in found:
-        finding["shared_by"] = sharing[finding["cause"]]
-    return found
-
-
-def _finding(
-    description: Description,
-    result: Result,
-    cause: str,
-    failures: list[Observation],
-    judged: CampaignJudgement,
-    exchanges: Mapping[int, Exchange],
-    again: str,
-) -> dict[str, Any]:
-    smallest = min(failures, key=lambda failure: (len(exchanges[failure.exchange].request.target), failure.exchange))
-    exchange = exchanges[smallest.exchange]
-    case = judged.results[exchange.case]
-    cases = {exchanges[failure.exchange].case for failure in failures}
-    tried = [judged.results[name] for name in cases]
-    requirement = result.requirement
-    statements = {statement.id: statement for statement in description.statements}
-    return {
-        "id": f"{requirement.id}~{hashlib.sha256(cause.encode()).hexdigest()[:6]}",
-        "requirement": requirement.id,
-        "claim": requirement.claim,
-        "statements": [{"id": name, "text": statements[name].text} for name in requirement.statements],
-        "source": f"{description.file}:{requirement.line}",
-        "case": case.case.id,
-        "received": smallest.received,
-        "allowed": smallest.allowed,
-        "cause": cause,
-        "exchange": exchange.number,
-        "exchanges": [failure.exchange for failure in failures],
-        "rate": {"failed": sum(r.failed for r in tried), "tried": sum(r.tried for r in tried)},
-        "curl": curl(exchange.request),
-        "replay": f"{again} --only {shlex.quote(case.case.id.partition('~')[0])}",
-        "shared_by": 1,
-    }
-
-
-def _command(info: RunInfo) -> str:
-    """The run as a command, without its selection."""
-    given = f" --target {shlex.quote(info.target_url)}" if info.target_kind == "given URL" else ""
-    return f"acs-conformance run{given} --depth {info.depth} --seed {info.seed}"
-
-
-def curl(request: RawRequest) -> str:
-    """The request as a curl command; the signature's headers are for the reader's own tool to add."""
-    # A target is percent-encoded ASCII, so double quotes are safe around it and let the variable be replaced.
-    parts = ["curl", "-sS", "-X", request.method, f'"$ACS_ENDPOINT{request.target}"']
-    for name, value in request.headers:
-        parts += ["-H", shlex.quote(f"{name}: {value}")]
-    parts += ["-H", '"Authorization: $ACS_AUTHORIZATION"']
-    if request.body:
-        parts += ["--data-raw", shlex.quote(request.body.decode("latin-1"))]
-    return " ".join(parts)
-
-
-def diagnosis(
-    results: Sequence[Result], findings: Sequence[Mapping[str, Any]], judged: CampaignJudgement, stopped: str
-) -> str:
-    """One line on what is going on, where there is more to say than the findings do."""
-    answers = Counter(str(judgement.answer) for judgement in judged.judgements.values())
-    if not answers:
-        return stopped or "nothing was sent"
-    (most, count), total = answers.most_common(1)[0], answers.total()
-    parts = []
-    if total > 1 and count == total:
-        parts.append(f"all {total} requests were answered {most}")
-    wholesale = Counter(finding["cause"] for finding in findings).most_common(1)
-    if wholesale and wholesale[0][1] >= _WHOLESALE:
-        cause, number = wholesale[0]
-        words = {"accepted": "accepts invalid requests", "refused": "refuses valid requests"}.get(
-            cause, f"fails by {cause!r}"
-        )
-        parts.append(f"the target {words}: {number} of {len(results)} requirements fail for this one cause")
-    if stopped:
-        parts.append(f"stopped early: {stopped}")
-    return "; ".join(parts)

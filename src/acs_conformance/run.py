@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from acs_conformance import __version__, requirement, spec_folder, target
 from acs_conformance.campaign import Campaign, Limits, Progress, Stopped
@@ -45,6 +46,10 @@ class Options:
     only: str | None = None
     run_id: str | None = None
     limits: Limits = field(default_factory=Limits)
+    #: An earlier report.json whose readings of open questions are expected.
+    baseline: Path | None = None
+    #: Whether the report says what the same plans find among seeded faults.
+    has_self_check: bool = False
     #: Folder of further descriptions, or None for those that ship.
     spec_root: Path | None = None
 
@@ -63,6 +68,7 @@ class Run:
         self.run_id = options.run_id or secrets.token_hex(3)
         if not _RUN_ID.fullmatch(self.run_id):
             raise UsageError(f"--run-id {self.run_id!r}: use 1 to 12 lower-case letters and digits")
+        self._baseline = readings_in(options.baseline) if options.baseline is not None else {}
         known = spec_folder.folders(options.spec_root or spec_folder.shipped_root())
         names = options.operations or tuple(known)
         self.descriptions: dict[str, Description] = {
@@ -110,7 +116,9 @@ class Run:
         )
 
     def outcome(self, chosen: Target, store: Store, *, is_complete: bool, has_error: bool = False) -> Outcome:
-        """Judge what the store holds."""
+        """Judge what the store holds; a complete run is also checked against seeded faults, where that was asked."""
+        now = time.time()
+        check = self._self_check() if is_complete and self.options.has_self_check else None
         planned = {case.id: case for each in self.plans for case in each.cases}
         return assemble(
             self.info(chosen),
@@ -120,9 +128,23 @@ class Run:
             store.exchanges,
             stopped=store.stopped,
             is_complete=is_complete,
-            now=time.time(),
+            now=now,
             has_error=has_error,
+            baseline=self._baseline,
+            self_check=check,
         )
+
+    def _self_check(self) -> dict[str, Any]:
+        # Late: the emulator and the catalogue are needed for nothing else in a run against a real target.
+        from acs_conformance.prove import self_check
+
+        checks = [self_check(each, [r.id for r in self.selected[each.description.operation]]) for each in self.plans]
+        return {
+            "tried": sum(check["tried"] for check in checks),
+            "caught": sum(check["caught"] for check in checks),
+            "survivors": [name for check in checks for name in check["survivors"]],
+            "seconds": round(sum(check["seconds"] for check in checks), 2),
+        }
 
     # --- on first need ------------------------------------------------------------------------------------------------
 
@@ -151,6 +173,17 @@ class Run:
             and case.kind not in ("opening", "accept", "sequence")
             and (wanted.kind != "request" or any(requirement_of(aspect) == wanted.id for aspect in case.aspects))
         ]
+
+
+def readings_in(path: Path) -> dict[str, str]:
+    """Question id -> observed reading, as an earlier report has them.
+
+    Raises:
+        ReportError: the file is no report.
+    """
+    from acs_conformance import report
+
+    return {reading["id"]: reading["observed"] for reading in report.load(path)["readings"]}
 
 
 @contextmanager

@@ -52,6 +52,14 @@ def summary(report: Mapping[str, Any], *, color: bool) -> Iterator[str]:
     yield f"statements: {kept} of {len(testable)} tested ones kept, {len(statements)} on the page"
     budget = report["budget"]
     yield f"requests: {budget['requests']} in {run['seconds']:.1f} s, {budget['accepted']} accepted"
+    check = run["self_check"]
+    if check is not None and check["tried"]:
+        words = f"self-check: the same plan finds {check['caught']} of {check['tried']} seeded faults"
+        yield (
+            words
+            if not check["survivors"]
+            else _painted(f"{words}; not {', '.join(check['survivors'])}", _YELLOW, color)
+        )
     if run["diagnosis"]:
         yield _painted(run["diagnosis"], _YELLOW, color)
     paint = {"conforms": _GREEN, "fails": _RED}.get(run["verdict"], _YELLOW)

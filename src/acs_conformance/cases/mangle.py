@@ -56,18 +56,15 @@ BROKEN: Mapping[str, Callable[[Any], str]] = {
     "blank": lambda _: " ",
     "word": lambda _: "x",
     "truncated": lambda value: compact(value)[:-1],
-    "half": lambda value: compact(value)[: len(compact(value)) // 2],
     "headless": lambda value: compact(value)[1:],
     "trailing-comma": lambda value: f"{compact(value)[:-1]},{compact(value)[-1]}",
     "trailing-text": lambda value: f"{compact(value)}x",
-    "trailing-bracket": lambda value: f"{compact(value)}{compact(value)[-1]}",
     "twice": lambda value: compact(value) * 2,
     "single-quotes": lambda value: compact(value).replace('"', "'"),
     "unquoted-name": lambda value: _unquoted(compact(value)),
     "comment": lambda value: f"/**/{compact(value)}",
     "nan": lambda value: compact(value).replace(":", ':NaN,"x":', 1),
     "raw-control": lambda value: compact(value).replace('"', '"\n', 1),
-    "escaped-twice": lambda value: compact(value).replace('"', '\\"'),
 }
 
 UNUSUAL: Mapping[str, Callable[[Any], str]] = {

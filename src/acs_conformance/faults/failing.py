@@ -216,6 +216,7 @@ def _hostile(d: Description) -> Iterator[Seed]:
                 500,
             ),
             when=when,
+            needs={"wire.method": "taken"} if word == "other-method" else {},
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import parse_qsl
 
@@ -34,6 +34,8 @@ class Seed(Fault):
     #: What is wrong with such a server, as a sentence.
     says: str
     found_at: FoundAt = "standard"
+    #: Choices of the emulator's policy without which the fault could not show.
+    needs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
