@@ -10,13 +10,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from acs_conformance.campaign_judge import ATTEMPTS, BROKEN, memory_of
 from acs_conformance.cases import Plan
-from acs_conformance.cases.case import Case
+from acs_conformance.cases.case import Case, Edit
 from acs_conformance.cases.context import simplest
 from acs_conformance.cases.explain import explain
+from acs_conformance.cases.reduce import reduced
 from acs_conformance.cases.render import Context, render
 from acs_conformance.description import Description
 from acs_conformance.exchange import Recorder
@@ -24,6 +25,7 @@ from acs_conformance.judge import Judgement, judge_exchange
 from acs_conformance.message import RawRequest, header
 from acs_conformance.record import Exchange
 from acs_conformance.trait import Memory
+from acs_conformance.wire import decode_query
 
 #: Waits after being throttled, in seconds; the last one is followed by giving up on the case.
 _BACKOFF_S = (0.5, 1.0, 2.0, 4.0)
@@ -234,15 +236,30 @@ class Campaign:
 
     def _confirm(self, case: Case, judgement: Judgement, attempt: int) -> None:
         """Send the first failure of a requirement once more: never to outvote it, only to learn its rate."""
-        if judgement.is_right is not False or case.requirement in self._confirmed:
+        if judgement.is_right is not False:
             return
-        if len(self._confirmed) < _CONFIRMED:
-            self._confirmed.add(case.requirement)
+        failed = next(o.requirement for o in judgement.observations if o.outcome == "fail")
+        if failed not in self._confirmed and len(self._confirmed) < _CONFIRMED:
+            self._confirmed.add(failed)
             self._attempt(case, attempt + 1)
-            smaller = simplest(case)
+            smaller = self._smaller(case)
             if smaller is not None:
                 self.journal.add_case(smaller)
                 self._attempt(smaller, 0)
+
+    def _smaller(self, case: Case) -> Case | None:
+        """A case that is judged like this one and smaller, made without sending anything; None if it is small."""
+        if case.kind != "wild":
+            return simplest(case)
+        description = self.descriptions[case.operation]
+        plain = Case(id=f"{case.id}~plain", operation=case.operation, kind="wild", steps=((),), aspects=())
+        base = render(description, plain, 0, self._context)
+        pairs = reduced(
+            description, tuple((name, text) for name, text in case.edits[0].value), dict(decode_query(base.query)[0])
+        )
+        identifier = f"{case.id}~smallest"
+        edit = Edit("whole", (), [list(pair) for pair in pairs])
+        return replace(case, id=identifier, aspects=(identifier,), steps=((edit,),))
 
     # --- explaining -------------------------------------------------------------------------------------------------
 

@@ -118,6 +118,7 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
 @click.option("--report-dir", type=click.Path(path_type=Path, file_okay=False), help="Where the report goes.")
 @click.option("--depth", type=click.Choice(_DEPTHS), default="standard", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides what is drawn.")
+@click.option("--wild", type=click.IntRange(min=0), help="Generated requests, besides the plan's own.")
 @click.option("--max-requests", type=click.IntRange(min=1), help="Send no more than this.")
 @click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Stop sending after this.")
 @click.option("--only", metavar="ID-GLOB", help="Only these requirements; * stands for anything, an aspect follows #.")
@@ -134,6 +135,7 @@ def run(
     report_dir: Path | None,
     depth: str,
     seed: int,
+    wild: int | None,
     max_requests: int | None,
     max_seconds: float | None,
     only: str | None,
@@ -162,6 +164,7 @@ def run(
         target_url=target_url,
         depth=cast("Depth", depth),
         seed=seed,
+        wild=wild,
         only=only,
         run_id=run_id,
         limits=Limits(max_requests=max_requests, max_seconds=max_seconds),

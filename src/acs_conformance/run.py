@@ -42,6 +42,8 @@ class Options:
     target_url: str | None = None
     depth: Depth = "standard"
     seed: int = 0
+    #: Requests that Schemathesis generates; None: as many as the depth takes.
+    wild: int | None = None
     #: Pattern of requirement ids, perhaps with an aspect after "#"; None: all.
     only: str | None = None
     run_id: str | None = None
@@ -85,7 +87,7 @@ class Run:
         )
 
     def _plan(self, description: Description) -> Plan:
-        whole = plan(description, self.options.depth, self.options.seed)
+        whole = plan(description, self.options.depth, self.options.seed, self.options.wild)
         if self.options.only is None:
             return whole
         aspect = self.options.only if "#" in self.options.only else None

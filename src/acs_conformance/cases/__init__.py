@@ -20,6 +20,7 @@ from acs_conformance.cases.draw import drawn_cases
 from acs_conformance.cases.probe import hostile_cases, probe_cases
 from acs_conformance.cases.reject import reject_cases
 from acs_conformance.cases.sequence import sequence_cases
+from acs_conformance.cases.wild import wild_cases
 from acs_conformance.description import Description
 from acs_conformance.errors import UsageError
 
@@ -41,6 +42,8 @@ class _Scope:
     jobs: int
     #: Drawn violations of each requirement.
     drawn: int
+    #: Whole requests that Schemathesis generates.
+    wild: int = 0
     #: Whether values are tried that only a very particular fault would let pass alone.
     thorough: bool = False
 
@@ -48,7 +51,7 @@ class _Scope:
 _SCOPES: dict[Depth, _Scope] = {
     "quick": _Scope(rejects=4, strength=1, probes=False, jobs=0, drawn=0),
     "standard": _Scope(rejects=None, strength=2, probes=True, jobs=1, drawn=1),
-    "exhaustive": _Scope(rejects=None, strength=3, probes=True, jobs=50, drawn=20, thorough=True),
+    "exhaustive": _Scope(rejects=None, strength=3, probes=True, jobs=50, drawn=20, wild=100, thorough=True),
 }
 
 
@@ -96,8 +99,14 @@ class Plan:
         return Plan(self.description, self.depth, self.seed, kept)
 
 
-def plan(description: Description, depth: Depth = "standard", seed: int = 0) -> Plan:
+def plan(description: Description, depth: Depth = "standard", seed: int = 0, wild: int | None = None) -> Plan:
     """The plan of one operation.
+
+    Args:
+        description: of the operation.
+        depth: how thorough.
+        seed: decides what is drawn.
+        wild: requests that Schemathesis generates; as many as the depth takes if None.
 
     Raises:
         UsageError: there is no such depth.
@@ -113,6 +122,7 @@ def plan(description: Description, depth: Depth = "standard", seed: int = 0) -> 
         cases += probe_cases(description)
         cases += hostile_cases(description)
     cases += drawn_cases(description, requirements_of.derive(description), scope.drawn, seed)
+    cases += wild_cases(description, scope.wild if wild is None else wild, seed)
     return Plan(description, depth, seed, tuple(without_duplicates(cases)))
 
 

@@ -30,6 +30,7 @@ Op = Literal[
     "reorder",  # send the parameters in reverse order
     "body",  # send the query as a form body instead
     "method",  # use the HTTP method `value`
+    "whole",  # send just the parameters `value`, pairs of name and text
     "names",  # use the fresh names of the step `value` of the same case
     "again",  # send the very parameters of the step before
 ]

@@ -185,6 +185,8 @@ def _parameters(description: Description, document: Mapping[str, Any], edits: tu
     ordered = {node.path: document[node.path] for node in description.parameters if node.path in document}
     parameters = list(to_parameters(description, {**ordered, **document}))
     for edit in edits:
+        if edit.op == "whole":
+            return tuple((name, text) for name, text in edit.value)
         name = str(edit.location[0]) if edit.location else ""
         if edit.op == "text":
             parameters = [pair for pair in parameters if pair[0] != name] + [(name, edit.value)]
