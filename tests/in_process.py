@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
 from acs_conformance import requirement, spec_folder
 from acs_conformance.campaign import Campaign
 from acs_conformance.campaign_judge import CampaignJudgement, judge_campaign
-from acs_conformance.cases import Plan
+from acs_conformance.cases import Depth, Plan, plan
 from acs_conformance.cases.render import Context
 from acs_conformance.description import Description
 from acs_conformance.emulator.core import Emulator, Settings
@@ -22,6 +23,12 @@ NOW = 1_900_000_000
 CONTEXT = Context(run_id="r1", now=NOW, secrets={"app-key": "not-a-secret"})
 
 MADE_UP = spec_folder.load("BookParcel", Path(__file__).parent / "data" / "spec")
+
+
+@functools.cache
+def planned(description: Description, depth: Depth = "standard", seed: int = 0) -> Plan:
+    """The plan, made once: an exhaustive one takes seconds."""
+    return plan(description, depth, seed)
 
 
 class InProcess:

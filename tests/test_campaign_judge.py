@@ -483,7 +483,7 @@ def test_a_refused_pack_without_an_explanation_fails_the_success(story):
 def test_a_refused_pack_is_blamed_on_what_its_smallest_failing_explanation_shows(story):
     refused_pack(story)
     explaining(story, "single-1", ("AppId.maxLength#64",), ok())
-    explaining(story, "part-1", ("MaxIdleTime.maximum#14400", "OutputParams.type#5-items"), no())
+    explaining(story, "part-1", ("OutputParams.type#5-items", "MaxIdleTime.maximum#14400"), no())
     explaining(story, "part-2", ("MaxIdleTime.maximum#14400",), no())
     judged = story.judge()
     assert failed(judged) == {"MaxIdleTime.maximum": {1, 3, 4}}

@@ -451,6 +451,36 @@ def test_the_allowed_answers_are_named_in_the_page_s_words(row, allowed):
     assert observation.allowed == allowed
 
 
+@pytest.mark.parametrize(
+    ("response", "kind", "family"),
+    [
+        (error("TooManyRequests"), "throttled", None),
+        (error("Throttling"), "throttled", "throttled"),
+        (error("Throttling.User", 429), "throttled", "throttled"),
+        (error("SignatureNonceUsed"), "gateway", "authentication"),
+        (error("InvalidTimeStamp.Expired"), "gateway", "authentication"),
+        (error("Forbidden.RAM", 403), "gateway", "authorization"),
+        (error("InvalidAction.NotFound", 404), "gateway", "product"),
+        (error("Forbidden", 403), "world", None),
+        (error("NotFoundTask", 404), "world", None),
+        (error("InvalidParameter"), "refusal", None),
+        (answered(404, b""), "refusal", None),
+        (answered(418, GOOD), "refusal", None),
+        (error("InvalidParameter", 200), "refusal", None),
+        (OK, "success", None),
+        (answered(200, HTML, "text/html"), "success", None),
+        (answered(202, GOOD), "other", None),
+        (answered(304, b""), "other", None),
+        (answered(500, GOOD), "broken", None),
+        (answered(599, b""), "broken", None),
+        (None, "broken", None),
+    ],
+)
+def test_what_kind_of_answer_came(response, kind, family):
+    answer = judge_exchange(START, exchanged(VALID, response), Memory()).answer
+    assert (answer.kind, answer.family) == (kind, family)
+
+
 def test_a_refused_call_passes_no_claim_about_success_and_the_other_way_round():
     refused = {o.requirement for o in judged(REFUSED[1]).observations}
     accepted = {o.requirement for o in judged(ACCEPTED[0]).observations}

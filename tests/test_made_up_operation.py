@@ -14,16 +14,16 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import independent
 from acs_conformance import requirement, source, spec_folder
-from acs_conformance.cases import DEPTHS, plan
+from acs_conformance.cases import DEPTHS
 from acs_conformance.cases.render import render
 from acs_conformance.emulator.fault import Fault
 from acs_conformance.emulator.policy import Policy, variants
 from acs_conformance.emulator.validation import Breach
 from acs_conformance.verdict import ExitCode, Verdict
 from acs_conformance.wire import decode_parameters
-from in_process import CONTEXT, MADE_UP, run
+from in_process import CONTEXT, MADE_UP, planned, run
 
-PLAN = plan(MADE_UP)
+PLAN = planned(MADE_UP)
 
 
 def keys_of(verdict: Verdict, results) -> list[str]:
@@ -104,7 +104,7 @@ def test_plain_text_is_read_as_the_documented_type(name, text, value):
 
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_every_case_renders(depth):
-    p = plan(MADE_UP, depth)
+    p = planned(MADE_UP, depth)
     for case in p.cases:
         for step in range(len(case.steps)):
             request = render(MADE_UP, case, step, CONTEXT)
@@ -132,7 +132,7 @@ def test_a_list_is_never_longer_than_it_may_be_unless_that_is_the_point():
 
 
 def test_an_operation_that_creates_nothing_has_no_sequences():
-    assert not [case.id for case in plan(MADE_UP, "exhaustive").cases if case.kind == "sequence"]
+    assert not [case.id for case in planned(MADE_UP, "exhaustive").cases if case.kind == "sequence"]
 
 
 # --- a whole run ----------------------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ def test_an_operation_that_creates_nothing_has_no_sequences():
 
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_a_faultless_server_passes_every_requirement(depth):
-    found = run(plan(MADE_UP, depth))
+    found = run(planned(MADE_UP, depth))
     assert found.campaign.stopped == ""
     others = {
         key: (str(result.verdict), result.reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import json
 import re
@@ -192,8 +193,7 @@ IDLE_TIME = """          schema:
             minimum: 10
             maximum: 14400
             default: 300
-            examples: [10]
-"""
+            examples: ["""
 
 
 @dataclass(frozen=True)
@@ -672,10 +672,10 @@ CONTRADICTIONS = [
     ),
     Broken(
         "example-that-is-no-integer-on-the-wire",
-        "            examples: [10]",
-        "            examples: [10.0]",
+        "default: 300\n            examples: [",
+        "default: 300\n            examples: [10.0, ",
         "10.0 breaks",
-        "[10.0]",
+        "[10.0, ",
         pointer=f"{PARAMETERS}/4/schema/examples",
     ),
     Broken(
@@ -750,15 +750,15 @@ CONTRADICTIONS = [
     Broken(
         "number-as-json-text",
         IDLE_TIME,
-        "          content:\n            application/json:\n              schema: { type: integer, examples: [10] }\n",
+        "          content: { application/json: { schema: { type: integer, examples: [10] } } }  # ",
         "is of type integer",
         "schema: { type: integer",
         pointer=f"{PARAMETERS}/4/{JSON}",
     ),
     Broken(
         "name-of-something-that-is-no-text",
-        "            examples: [10]\n",
-        "            examples: [10]\n            x-identifier: run\n",
+        "default: 300\n",
+        "default: 300\n            x-identifier: run\n",
         "x-identifier|text|string",
         "x-identifier: run",
         after="name: MaxIdleTime",
@@ -979,6 +979,19 @@ def test_a_new_keyword_is_a_new_requirement_that_needs_a_statement(copy):
     copy.replace(API, "                minItems: 1\n", "                minItems: 1\n                maxItems: 30\n")
     with pytest.raises(DescriptionError, match=r"no statement claims OutputParams\.maxItems"):
         copy.load()
+
+
+@pytest.mark.parametrize("keyword", ["maxLength: 36", 'const: "5"', "enum: [a, b]", 'pattern: "^[a-z]*$"'])
+def test_a_keyword_of_an_answer_is_refused_or_becomes_a_requirement(copy, keyword):
+    """What no requirement states is a sentence that nobody checks."""
+    member = "                    description: The id of the job.\n"
+    copy.replace(API, member, f"{member}                    {keyword}\n")
+    description = None
+    with contextlib.suppress(DescriptionError):
+        description = copy.load()
+    if description is not None:
+        keys = [r.key for r in requirement.derive(description)]
+        assert f"response.TaskId.{keyword.partition(':')[0]}" in keys
 
 
 def test_a_description_is_plain_data_afterwards():

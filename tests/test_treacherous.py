@@ -6,6 +6,7 @@ its own `validation`, and another library. So one bug can't hide in both; here t
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from acs_conformance import spec_folder
 from acs_conformance.derived import REDACTED
+from acs_conformance.description import Description
 from acs_conformance.emulator import decoding, validation
 from acs_conformance.emulator.policy import Policy
 from acs_conformance.emulator.readings import Reader
@@ -24,6 +26,7 @@ from acs_conformance.trait import Memory
 from acs_conformance.violation import violations
 from acs_conformance.wire import Unparseable, decode, decode_parameters, encode_query
 from page_table import TOKEN, plain
+from spec_copies import copy_to
 
 START = spec_folder.load("StartRtcCloudTranscode")
 TABLE = json.loads((Path(__file__).parent / "data" / "treacherous.json").read_text(encoding="utf-8"))
@@ -113,6 +116,61 @@ def test_both_engines_compare_names_character_by_character(values, broken):
     expected = {"OutputParams[].UserId.unique"} if broken else set()
     assert judged(document) == expected
     assert emulated(document) == expected
+
+
+PATTERNS = [
+    (r"^\d*$", "0159", True),
+    (r"^\d*$", "\u0661", False),
+    (r"^\d*$", "1\u0967", False),
+    (r"^\d*$", "1\n", False),
+    (r"^\w*$", "aZ_9", True),
+    (r"^\w*$", "\u00e9", False),
+    (r"^\w*$", "a\u0301", False),
+    (r"^\w*$", "\u212a", False),
+    (r"^[a-z]{2}-[0-9]+$", "de-1", True),
+    (r"^[a-z]{2}-[0-9]+$", "xde-1", False),
+    (r"^[a-z]{2}-[0-9]+$", "de-1x", False),
+    (r"^[a-z]{2}-[0-9]+$", "de-1\n", False),
+    (r"^[a-z]{2}-[0-9]+$", "a\nde-1", False),
+    (r"^ab|cd$", "ab", True),
+    (r"^ab|cd$", "abx", False),
+    (r"^ab|cd$", "xcd", False),
+    (r"^(ab|cd)?$", "", True),
+    (r"^a.b$", "a\u00e9b", True),
+    (r"^a.b$", "a\U0001f600b", True),
+    (r"^a.b$", "a\nb", False),
+    (r"^[^a]$", "\n", True),
+    (r"^\S+$", "ab", True),
+    (r"^\S+$", "a\tb", False),
+    (r"^\S+$", "ab\n", False),
+]
+
+
+@functools.cache
+def with_pattern(root: Path, pattern: str) -> Description:
+    copy = copy_to(root)
+    copy.replace("openapi.yaml", "pattern: ^[A-Za-z0-9_-]*$\n            minLength: 1\n", f"pattern: '{pattern}'\n")
+    copy.replace(
+        "openapi.yaml", "            examples: [acs-conformance-app]\n", f"            examples: {EXAMPLES[pattern]}\n"
+    )
+    return spec_folder.load("StartRtcCloudTranscode", copy.root)
+
+
+EXAMPLES = {pattern: json.dumps([text]) for pattern, text, fits in reversed(PATTERNS) if fits}
+
+
+@pytest.fixture(scope="session")
+def pattern_roots(tmp_path_factory):
+    return {pattern: tmp_path_factory.mktemp("spec") for pattern in dict.fromkeys(p for p, _, _ in PATTERNS)}
+
+
+@pytest.mark.parametrize(("pattern", "text", "fits"), PATTERNS, ids=ascii)
+def test_both_engines_hold_the_whole_text_to_a_pattern_and_in_ascii(pattern_roots, pattern, text, fits):
+    description = with_pattern(pattern_roots[pattern], pattern)
+    document = {**VALID, "AppId": text}
+    expected = set() if fits else {"AppId.pattern"}
+    assert {violation.key for violation in violations(description, document)} == expected
+    assert {f"{b.path}.{b.keyword}" for b in validation.breaches(description, document)} == expected
 
 
 # --- texts of parameters --------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Literal
 from acs_conformance.cases.case import Case, requirement_of
 from acs_conformance.description import Description, Json
 from acs_conformance.judge import Judgement, Observation, decoded_request, identifiers, judge_exchange
-from acs_conformance.record import Exchange
+from acs_conformance.record import STALE, Exchange
 from acs_conformance.trait import Memory, claims
 
 #: So many of `ATTEMPTS` broken answers to one case make a failure; fewer are the day's weather.
@@ -157,7 +157,9 @@ def _case_result(case: Case, group: list[Exchange], judgements: Mapping[int, Jud
     reason = ""
     for sent in attempts.values():
         judged = [judgements[exchange.number] for exchange in sent]
-        if any(judgement.is_right is False for judgement in judged):
+        if any(exchange.failure == STALE for exchange in sent):
+            reason = reason or STALE
+        elif any(judgement.is_right is False for judgement in judged):
             failed += 1
         elif any(judgement.is_right is None and judgement.answer.kind == "broken" for judgement in judged):
             broken += 1
@@ -171,7 +173,7 @@ def _case_result(case: Case, group: list[Exchange], judgements: Mapping[int, Jud
         else:
             reason = reason or "the sequence was not finished"
     status: Status = "fail" if failed or broken >= BROKEN else "pass" if passed else "inconclusive"
-    count = failed or (broken if broken >= BROKEN else 0)
+    count = failed or broken
     result = CaseResult(
         case=case,
         status=status,
@@ -307,7 +309,7 @@ def _availability(
         mine = [exchange for exchange in exchanges if exchange.operation == operation]
         shaken = [name for name in unstable if cases[name].operation == operation]
         for exchange in mine:
-            if judgements[exchange.number].answer.kind != "broken":
+            if judgements[exchange.number].answer.kind != "broken":  # a stale connection is neither
                 yield Observation(requirement=key, outcome="pass", exchange=exchange.number)
         for name in shaken:
             last = next(e for e in mine if e.case == name and judgements[e.number].answer.kind == "broken")

@@ -20,7 +20,7 @@ from acs_conformance.derived import REDACTED, is_well_made
 from acs_conformance.description import Description, get, locations
 from acs_conformance.encoding import percent_encode
 from acs_conformance.message import RawRequest, RawResponse
-from acs_conformance.record import BODY_LIMIT, Exchange
+from acs_conformance.record import BODY_LIMIT, STALE, Exchange
 from acs_conformance.signing import Acs3HmacSha256, Credentials
 from acs_conformance.wire import compact, decode, encode_query, plain, with_value
 
@@ -75,13 +75,26 @@ class HttpSender:
         self._credentials = credentials
         self._answer_s = answer_s
         self._auth: dict[str, Acs3HmacSha256] = {}
-        self._client = httpx.Client(
-            headers={"accept": "application/json", "user-agent": user_agent},
-            timeout=httpx.Timeout(answer_s, connect=CONNECT_S),
+        self._user_agent = user_agent
+        self._transport = transport
+        self._client = self._new_client(kept=1)
+        #: Whether connections are used again, and whether the one of the last request was new.
+        self._keeps = True
+        self._is_new = False
+
+    def _new_client(self, *, kept: int) -> httpx.Client:
+        return httpx.Client(
+            headers={"accept": "application/json", "user-agent": self._user_agent},
+            timeout=httpx.Timeout(self._answer_s, connect=CONNECT_S),
+            limits=httpx.Limits(max_keepalive_connections=kept),
             follow_redirects=False,
             trust_env=False,
-            transport=transport,
+            transport=self._transport,
         )
+
+    def _trace(self, event: str, _info: object) -> None:
+        if event == "connection.connect_tcp.started":
+            self._is_new = True
 
     def close(self) -> None:
         """Close the connections."""
@@ -98,8 +111,9 @@ class HttpSender:
             self._url,
             content=request.body or None,
             headers=dict(request.headers),
-            extensions={"target": request.target.encode("ascii")},
+            extensions={"target": request.target.encode("ascii"), "trace": self._trace},
         )
+        self._is_new = False
         try:
             response = self._client.send(outgoing, auth=auth, stream=True)
             try:
@@ -107,6 +121,14 @@ class HttpSender:
             finally:
                 response.close()
         except httpx.HTTPError as error:
+            closed = isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError)
+            if closed and self._keeps and not self._is_new:
+                # Closed by the target between two requests, or by this one: only a new connection can tell. From now
+                # on each request has its own, so this is said once at the most.
+                self._keeps = False
+                self._client.close()
+                self._client = self._new_client(kept=0)
+                return Reply(None, STALE)
             unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             return Reply(None, _failure(error), is_unreachable=unreachable)
         except ssl.SSLError as error:

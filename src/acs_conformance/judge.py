@@ -72,13 +72,23 @@ def judge_exchange(description: Description, exchange: Exchange, memory: Memory)
     expectation = _expectation(description, exchange.request, decoded, memory)
     answer = answer_of(description, exchange.response, exchange.failure)
     judge = _Judge(description, exchange, expectation, answer)
-    if answer.kind == "broken":
+    if answer.kind == "broken" and not _is_unknown_method(description, exchange):
         return judge.broken()
-    if answer.kind in ("throttled", "gateway"):
+    is_about_form = expectation.anything and answer.family == "product"  # a gateway may know no such method or action
+    if answer.kind in ("throttled", "gateway") and not is_about_form:
         return judge.elsewhere()
     if answer.kind == "world" and not identifiers_work(description, decoded, memory):
         return judge.elsewhere()
     return judge.conclusive()
+
+
+def _is_unknown_method(description: Description, exchange: Exchange) -> bool:
+    """Whether another method than the documented one is answered 501, which is HTTP's own word for it.
+
+    Source: RFC 9110, 15.6.2.
+    """
+    is_501 = exchange.response is not None and exchange.response.status == 501
+    return is_501 and exchange.request.method != description.method
 
 
 @functools.lru_cache(maxsize=4096)

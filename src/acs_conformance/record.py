@@ -12,6 +12,10 @@ from typing import Any
 
 from acs_conformance.message import RawRequest, RawResponse
 
+#: The failure of a request that went over a kept connection which the target had closed meanwhile. It says nothing of
+#: the target: HTTP lets a server close an idle connection at any time.
+STALE = "the kept connection had been closed"
+
 #: Bytes of a response body that are kept; a judge reads no more than that either.
 BODY_LIMIT = 64 * 1024
 

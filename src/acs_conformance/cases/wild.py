@@ -1,8 +1,8 @@
 """The wild rest: whole requests that Schemathesis generates from the same description.
 
 In: a description, a count, a seed. Out: `Case`s that send just what was generated, through our client. Schemathesis
-only generates; its own checks don't judge, for they let a wrong answer pass where another parameter is valid. The only door
-to schemathesis, and a heavy one: it is imported when it is needed.
+only generates; its own checks don't judge, for they let a wrong answer pass where another parameter is valid. The only
+door to schemathesis, and a heavy one: it is imported when it is needed.
 """
 
 from __future__ import annotations
