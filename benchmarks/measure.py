@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,15 +27,15 @@ CACHE = ROOT / ".cache"
 _START_S = 30.0
 _END_S = 10.0
 
+T = TypeVar("T")
+
 
 def parser(docstring: str | None) -> argparse.ArgumentParser:
     """A parser whose help is what the script's docstring says."""
-    return argparse.ArgumentParser(
-        description=docstring, formatter_class=type("_Formatter", (_Defaults, argparse.RawDescriptionHelpFormatter), {})
-    )
+    return argparse.ArgumentParser(description=docstring, formatter_class=_Formatter)
 
 
-class _Defaults(argparse.ArgumentDefaultsHelpFormatter):
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     pass
 
 
@@ -132,7 +133,7 @@ def cpu_seconds(pid: int) -> float | None:
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 
-def alternate[T](runs: Mapping[str, Callable[[], T]], repeats: int) -> dict[str, list[T]]:
+def alternate(runs: Mapping[str, Callable[[], T]], repeats: int) -> dict[str, list[T]]:
     """Run each in turn, so many times, A B A B: what slows the machine down for a while then slows down both."""
     found: dict[str, list[T]] = {name: [] for name in runs}
     for number in range(repeats):

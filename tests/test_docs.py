@@ -81,12 +81,6 @@ def test_every_file_that_is_named_is_there(document):
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-@by_document
-def test_lines_of_prose_have_at_most_120_characters(document):
-    lines = prose(document.read_text(encoding="utf-8")).splitlines()
-    assert [line for line in lines if len(line) > 120 and not line.startswith(("|", "#"))] == []
-
-
 # --- commands -------------------------------------------------------------------------------------------------------
 
 

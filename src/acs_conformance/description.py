@@ -275,6 +275,11 @@ class Description:
         return frozenset(node.path for node in self.parameters if node.location == "query" and node.type == "integer")
 
     @cached_property
+    def scalar_types(self) -> Mapping[str, str]:
+        """Name -> type of the parameters in plain text that are no text."""
+        return {n.path: n.type for n in self.parameters if n.location == "query" and n.type != "string"}
+
+    @cached_property
     def secrets(self) -> tuple[str, ...]:
         """Paths of credentials."""
         return tuple(node.path for node in self.nodes.values() if node.is_secret)

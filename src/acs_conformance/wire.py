@@ -22,6 +22,8 @@ from acs_conformance.message import RawRequest
 Parameters = tuple[tuple[str, str], ...]
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
+#: A number as JSON writes it (RFC 8259).
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _PERCENT = re.compile(r"%([0-9A-Fa-f]{2})")
 #: Nesting beyond this is an open question; RFC 8259 lets a parser set a limit.
 DEEP: Final = 32
@@ -78,7 +80,7 @@ class Form:
 class Decoded:
     """One request as read from its bytes."""
 
-    #: Parameter -> value: parsed JSON, an integer where the text spells one and one is documented, else the text.
+    #: Parameter -> value: parsed JSON; an integer, number or boolean where one is documented and spelt; else the text.
     document: Mapping[str, Any]
     #: The parameters as texts.
     parameters: Parameters
@@ -145,10 +147,8 @@ def decode_parameters(description: Description, parameters: Parameters, is_not_u
             for found, names in ((parsed.duplicates, duplicate), (parsed.surrogates, surrogates), (parsed.deep, deep)):
                 if found:
                     names.append(name)
-        elif name in description.integer_parameters and _INTEGER.fullmatch(text):
-            document[name] = int(text) if len(text) < 4000 else float("inf")  # int() refuses huge texts
         else:
-            document[name] = text
+            document[name] = _scalar(description, name, text)
     form = Form(
         repeated=tuple(repeated),
         is_not_utf8=is_not_utf8,
@@ -157,6 +157,18 @@ def decode_parameters(description: Description, parameters: Parameters, is_not_u
         deep=tuple(deep),
     )
     return Decoded(document=document, parameters=parameters, form=form)
+
+
+def _scalar(description: Description, name: str, text: str) -> Json:
+    """The text of a plain parameter as a value of its documented type, or the text where it spells none."""
+    kind = description.scalar_types.get(name)
+    if kind == "integer" and _INTEGER.fullmatch(text):
+        return int(text) if len(text) < 4000 else float("inf")  # int() refuses huge texts
+    if kind == "number" and _NUMBER.fullmatch(text) and len(text) < 4000:
+        return float(text) if "." in text or "e" in text.lower() else int(text)
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(text, text)
+    return text
 
 
 class _Json:

@@ -23,7 +23,12 @@ _MANY = 5
 def opening_case(description: Description) -> Case:
     """The plain valid request that shows whether anything works at all."""
     identifier = f"{description.id('response.status')}#plain"
-    return single(identifier, description.operation, "opening", ())
+    examples = [
+        _aspect(description, node.path, "pattern", "example")
+        for node in description.nodes.values()
+        if "pattern" in node.schema and values.charset(node.schema["pattern"]) is None
+    ]
+    return single(identifier, description.operation, "opening", (), (identifier, *examples))
 
 
 def accept_cases(description: Description, strength: int, *, thorough: bool = False) -> Iterator[Case]:

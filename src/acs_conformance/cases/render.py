@@ -108,6 +108,9 @@ def _document(
     document = base_document(description, context, salt)
     edited: set[Location] = set()
     for edit in edits:
+        if edit.op in ("resize", "remove", *_VALUES):
+            below = ("",) if edit.op in ("wrap", "unwrap", "stringify") else ()  # these need the value itself as well
+            document = _with_ancestors(description, document, (*edit.location, *below), context, salt)
         if edit.op == "resize":
             node = description.nodes[f"{path_of(edit.location)}[]"]
             items = [base_value(description, node, context, salt, index) for index in range(edit.value)]
@@ -119,6 +122,21 @@ def _document(
             document = with_value(document, edit.location, _new_value(document, edit))
             edited.add(edit.location)
     return document, edited
+
+
+def _with_ancestors(
+    description: Description, document: dict[str, Any], location: Location, context: Context, salt: str
+) -> dict[str, Any]:
+    """The document with everything optional that `location` is inside of, at its simplest."""
+    for end in range(1, len(location)):
+        above = location[:end]
+        try:
+            get(document, above)
+        except LookupError:
+            node = description.nodes.get(path_of(above))
+            if node is not None and not isinstance(above[-1], int):
+                document = with_value(document, above, base_value(description, node, context, salt, 0))
+    return document
 
 
 def _removed(document: Mapping[str, Any], location: Location) -> dict[str, Any]:

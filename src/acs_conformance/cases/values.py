@@ -190,9 +190,8 @@ def refused(description: Description, path: str, *, thorough: bool = False) -> l
 #: A value of each JSON type, and of each shape that is easily taken for another one.
 def _types(node: Node, thorough: bool) -> Iterator[Value]:
     if node.location == "query":
-        if node.type == "integer":
-            for aspect, value in _NOT_NUMBERS.items():
-                yield Value("type", aspect, value)
+        for aspect, value in _NOT_SCALARS.get(node.type, {}).items():
+            yield Value("type", aspect, value)
         return
     documented = node.examples[0] if node.examples else None
     shapes: Mapping[str, Json] = {
@@ -249,6 +248,14 @@ _NOT_NUMBERS: Mapping[str, str] = {
 }
 
 
+#: A number takes more texts than an integer does; how else than true and false a boolean may be spelt is open.
+_NOT_SCALARS: Mapping[str, Mapping[str, str]] = {
+    "integer": _NOT_NUMBERS,
+    "number": {aspect: text for aspect, text in _NOT_NUMBERS.items() if aspect not in ("fraction", "nan", "infinity")},
+    "boolean": {"word": "maybe", "number": "2", "list": "[true]", "both": "true,false"},
+}
+
+
 def _enumeration(node: Node, thorough: bool) -> Iterator[Value]:
     options = node.schema.get("enum")
     if not options:
@@ -301,8 +308,11 @@ _NOTABLE_CONTROLS = "\x00\x01\x08\t\n\x0b\x0c\r\x1b\x1c\x1d\x1e\x1f\x7f"
 
 def _characters(node: Node, turn: int, thorough: bool) -> Iterator[Value]:
     pattern = node.schema.get("pattern")
-    inside = charset(pattern) if pattern else None
+    if pattern is None:
+        return
+    inside = charset(pattern)
     if inside is None:
+        yield from _other_shapes(node)
         return
     tried = [
         char for code, char in enumerate(CONTROLS) if thorough or char in _NOTABLE_CONTROLS or code % 3 == turn % 3
@@ -320,6 +330,28 @@ def _characters(node: Node, turn: int, thorough: bool) -> Iterator[Value]:
         if char in outside:
             yield Value("pattern", f"{name_of(char)}-only", char)
     yield Value("pattern", "U+000D-U+000A-last", f"{inside[0]}{inside[1]}\r\n")
+
+
+def _other_shapes(node: Node) -> Iterator[Value]:
+    """For a pattern that is no plain set of characters: the example, a little changed."""
+    for example in node.examples[:2]:
+        text = str(example)
+        for aspect, changed in {
+            "blank-first": f" {text}",
+            "blank-last": f"{text} ",
+            "newline-last": f"{text}\n",
+            "nul-last": f"{text}\x00",
+            "twice": text * 2,
+            "first-gone": text[1:],
+            "last-gone": text[:-1],
+            "swapped-case": text.swapcase(),
+            "reversed": text[::-1],
+            "slash-last": f"{text}/",
+            "accent-last": f"{text}\u00e9",
+            "other-digit-last": f"{text}\u0661",
+            "blank-inside": f"{text[: len(text) // 2]} {text[len(text) // 2 :]}",
+        }.items():
+            yield Value("pattern", aspect if text == str(node.examples[0]) else f"{aspect}-of-{shown(text)}", changed)
 
 
 def _around(inside: str, char: str, where: str) -> str:
