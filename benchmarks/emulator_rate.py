@@ -106,7 +106,7 @@ def _turn(name: str, options: argparse.Namespace) -> Turn:
         command = [str(options.prism), "mock", "--port", str(port), "--verboseLevel", "silent", str(measure.OPENAPI)]
     warm, timed = signed_requests(port, 500, "warm"), signed_requests(port, options.requests, "timed")
     before = time.perf_counter()
-    with measure.process(command) as child, contextlib.redirect_stderr(None):
+    with measure.process(command) as child:
         measure.wait_for(f"http://127.0.0.1:{port}")
         drive(port, warm[:1], 1)
         start_s = time.perf_counter() - before

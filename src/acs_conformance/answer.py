@@ -79,10 +79,15 @@ def answer_of(description: Description, response: RawResponse | None, failure: s
 
 
 def _parse(body: bytes) -> tuple[Any, bool]:
+    """The body as JSON in UTF-8, and whether it is that; NaN and Infinity are not (RFC 8259)."""
     try:
-        return json.loads(body), True
+        return json.loads(body.decode("utf-8"), parse_constant=_refuse), True
     except (ValueError, RecursionError):
         return None, False
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def row_of(description: Description, code: str) -> ErrorRow | None:

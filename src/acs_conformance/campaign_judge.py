@@ -168,6 +168,8 @@ def _case_result(case: Case, group: list[Exchange], judgements: Mapping[int, Jud
             passed += 1  # it asks for no more than an answer below 500
         elif any(judgement.is_right is None for judgement in judged):
             reason = next(judgement.reason for judgement in judged if judgement.is_right is None)
+        elif case.kind == "reject" and not any(_breaks(case, judgement) for judgement in judged):
+            reason = "the request does not break what the case is about"  # a defect of ours; it decides nothing
         elif len(sent) == len(case.steps):
             passed += 1
         else:
@@ -183,6 +185,11 @@ def _case_result(case: Case, group: list[Exchange], judgements: Mapping[int, Jud
         tried=len(attempts),
     )
     return result, broken
+
+
+def _breaks(case: Case, judgement: Judgement) -> bool:
+    """Whether the request breaks the requirement that names the case."""
+    return any(case.requirement.endswith(f".{violation.key}") for violation in judgement.expectation.violations)
 
 
 def _fits_anything(group: list[Exchange], judgements: Mapping[int, Judgement]) -> bool:

@@ -72,13 +72,10 @@ def is_well_made(node: Node, document: Mapping[str, Any], location: Location, va
     """
     if value == REDACTED:
         return True
-    try:
-        members = json.loads(base64.b64decode(value, validate=True))
-    except (binascii.Error, ValueError, RecursionError):
+    members = _members(node, value)
+    if members is None:
         return False
     terms: Mapping[str, Json] = (node.derived or {})["base64-json"]
-    if not isinstance(members, dict) or members.keys() != terms.keys():
-        return False
     for name, term in terms.items():
         ((word, argument),) = term.items()
         if word == "copy":
@@ -86,3 +83,17 @@ def is_well_made(node: Node, document: Mapping[str, Any], location: Location, va
             if isinstance(expected, str) and members[name] != expected:
                 return False
     return True
+
+
+def is_packed(node: Node, value: str) -> bool:
+    """Whether `value` decodes to the documented members, whatever they say."""
+    return node.derived is not None and _members(node, value) is not None
+
+
+def _members(node: Node, value: str) -> dict[str, Json] | None:
+    try:
+        members = json.loads(base64.b64decode(value, validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    terms: Mapping[str, Json] = (node.derived or {})["base64-json"]
+    return members if isinstance(members, dict) and members.keys() == terms.keys() else None

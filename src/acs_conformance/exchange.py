@@ -16,7 +16,7 @@ from typing import Protocol
 
 import httpx
 
-from acs_conformance.derived import REDACTED, is_well_made
+from acs_conformance.derived import REDACTED, is_packed, is_well_made
 from acs_conformance.description import Description, get, locations
 from acs_conformance.encoding import percent_encode
 from acs_conformance.message import RawRequest, RawResponse
@@ -27,6 +27,11 @@ from acs_conformance.wire import compact, decode, encode_query, plain, with_valu
 #: Seconds to connect, and in all until an answer is read; a slow drip of bytes ends here too.
 CONNECT_S = 5.0
 ANSWER_S = 30.0
+
+#: Characters from which on a secret is replaced wherever it stands.
+_LONG = 16
+#: What a credential packed in Base64 looks like, in a parameter's text.
+_PACKED = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 
 _KEPT_HEADERS = frozenset({"x-acs-action", "x-acs-version", "content-type"})
 
@@ -215,12 +220,15 @@ class Recorder:
 
 
 def _without(response: RawResponse, hidden: tuple[str, ...]) -> RawResponse:
-    """The response without the hidden texts; as whole words only, so that a short one can't spoil a code or an id."""
+    """The response without the hidden texts; a short one as a whole word only, lest it spoil a code or an id."""
     body = response.body
     found = [text for text in hidden if text.encode("utf-8", "surrogateescape") in body]
     for text in found:
-        word = rb"(?<![A-Za-z0-9])" + re.escape(text.encode("utf-8", "surrogateescape")) + rb"(?![A-Za-z0-9])"
-        body = re.sub(word, REDACTED.encode(), body)
+        raw = text.encode("utf-8", "surrogateescape")
+        if len(text) >= _LONG:
+            body = body.replace(raw, REDACTED.encode())
+        else:
+            body = re.sub(rb"(?<![A-Za-z0-9])" + re.escape(raw) + rb"(?![A-Za-z0-9])", REDACTED.encode(), body)
     headers = tuple(
         (name, REDACTED if name.lower() == "set-cookie" or any(_has_word(value, text) for text in hidden) else value)
         for name, value in response.headers
@@ -229,6 +237,8 @@ def _without(response: RawResponse, hidden: tuple[str, ...]) -> RawResponse:
 
 
 def _has_word(value: str, text: str) -> bool:
+    if len(text) >= _LONG:
+        return text in value
     return text in value and re.search(rf"(?<![A-Za-z0-9]){re.escape(text)}(?![A-Za-z0-9])", value) is not None
 
 
@@ -263,17 +273,21 @@ def _redact_query(description: Description, request: RawRequest) -> tuple[str, l
 
 
 def _credentials(description: Description, request: RawRequest) -> list[str]:
-    document = decode(description, request).document
-    found = []
+    """Every credential in a request: where the description has one, and whatever else in it looks like one."""
+    decoded = decode(description, request)
+    found: dict[str, None] = {}
     for path in description.secrets:
         node = description.nodes[path]
-        for location in locations(document, path):
-            value = get(document, location)
+        for location in locations(decoded.document, path):
+            value = get(decoded.document, location)
             if not isinstance(value, str) or value == REDACTED or len(value) <= 8:
                 continue
-            if node.derived is None or is_well_made(node, document, location, value):
-                found.append(value)
-    return found
+            if node.derived is None or is_well_made(node, decoded.document, location, value):
+                found[value] = None
+        # In a text that is not JSON, or under another name, a credential is one all the same.
+        for _, text in decoded.parameters:
+            found.update(dict.fromkeys(run for run in _PACKED.findall(text) if is_packed(node, run)))
+    return list(found)
 
 
 def _rewritten(description: Description, request: RawRequest) -> str:

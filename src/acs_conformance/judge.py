@@ -150,7 +150,7 @@ class _Judge:
         if row is not None:
             self._error_body(row)
         if self._is_too_large():
-            return self._end(is_right=True)
+            return self._too_large()
         return self._end(is_right=None, reason=str(self.answer))
 
     def elsewhere(self) -> Judgement:
@@ -176,7 +176,7 @@ class _Judge:
         if answer.kind == "other" or (answer.kind == "refusal" and not 400 <= answer.status < 500 and not answer.row):
             return self._wrong(f"status {answer.status}")
         if self._is_too_large():
-            return self._end(is_right=True)
+            return self._too_large()
         self._error_body(answer.row)
         if not expectation.refusals:
             return self._wrong("refused")
@@ -195,6 +195,11 @@ class _Judge:
         for violation in expectation.violations[:1] if expectation.is_reject else ():
             self._see(violation.key, "pass")
         return self._end(is_right=True, reading=self._reading())
+
+    def _too_large(self) -> Judgement:
+        """Refused for its size alone, as it may be; that does not show that a valid request is accepted."""
+        is_right = None if self.expectation.is_accept else True
+        return self._end(is_right=is_right, reason=f"{self.answer}: the request is longer than every target must take")
 
     # --- parts ------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from acs_conformance.cases import covering, mangle, values
 from acs_conformance.cases.case import Case, Edit, single
@@ -18,6 +18,8 @@ from acs_conformance.description import Description, Node, Relation, path_of
 
 #: Items in a list that has no documented maximum, unless one of its enumerations is wider.
 _MANY = 5
+#: Items up to which JSON is written in escapes.
+_FEW = 2
 
 
 def opening_case(description: Description) -> Case:
@@ -27,6 +29,11 @@ def opening_case(description: Description) -> Case:
         _aspect(description, node.path, "pattern", "example")
         for node in description.nodes.values()
         if "pattern" in node.schema and values.charset(node.schema["pattern"]) is None
+    ]
+    examples += [
+        _aspect(description, node.path, "type", "text")
+        for node in description.parameters
+        if node.required and node.location == "query" and node.type == "string"
     ]
     return single(identifier, description.operation, "opening", (), (identifier, *examples))
 
@@ -46,6 +53,8 @@ def accept_cases(description: Description, strength: int, *, thorough: bool = Fa
     near = _near_misses(description)
     if near:
         yield _pack(description, "near-miss", near)
+    for number, edits in enumerate(_unseen(description, strength), 1):
+        yield _pack(description, f"characters-{number:02}", edits)
     if thorough:
         for number, edits in enumerate(_ends(description), 1):
             yield _pack(description, f"ends-{number:02}", edits)
@@ -77,7 +86,14 @@ def surroundings(description: Description, strength: int) -> list[tuple[Edit, ..
 def _pack(description: Description, aspect: str, edits: tuple[Edit, ...]) -> Case:
     identifier = f"{description.id('response.status')}#{aspect}"
     shown = [name for edit in edits for name in edit.aspects]
-    return single(identifier, description.operation, "accept", edits, (identifier, *shown))
+    # The text of a plain parameter is always a text: that it is taken is all there is to show of its type.
+    texts = {node.path for node in description.parameters if node.location == "query" and node.type == "string"}
+    shown += [
+        _aspect(description, path_of(edit.location), "type", "text")
+        for edit in edits
+        if edit.op == "set" and path_of(edit.location) in texts
+    ]
+    return single(identifier, description.operation, "accept", edits, (identifier, *dict.fromkeys(shown)))
 
 
 # --- levels ---------------------------------------------------------------------------------------------------------
@@ -152,7 +168,7 @@ def _row_edits(description: Description, row: Mapping[str, Level], number: int) 
             first.append(Edit("set", location, text, _text_aspects(description, path, text)))
         elif kind == "value":
             first.append(Edit("set", location, value.value, (_aspect(description, path, value.keyword, value.aspect),)))
-    return (*_apart(description, (*first, *later)), *_notations(description, number))
+    return (*_apart(description, (*first, *later)), *_notations(description, row, number))
 
 
 def _apart(description: Description, edits: tuple[Edit, ...]) -> Iterator[Edit]:
@@ -173,6 +189,32 @@ def _apart(description: Description, edits: tuple[Edit, ...]) -> Iterator[Edit]:
         yield changed
 
 
+def _unseen(description: Description, strength: int) -> Iterator[tuple[Edit, ...]]:
+    """Requests with the documented characters that the rows have not shown, where a text is too short for all."""
+    seen: dict[str, set[str]] = {}
+    for number, row in enumerate(_rows(description, strength), 1):
+        for edit in _row_edits(description, row, number):
+            if edit.op == "set" and isinstance(edit.value, str):
+                seen.setdefault(path_of(edit.location), set()).update(edit.value)
+    left = {
+        node.path: "".join(c for c in values.characters(description, node.path) if c not in seen.get(node.path, set()))
+        for node in description.nodes.values()
+        if "pattern" in node.schema and leader(description, node.path) == node.path
+    }
+    while any(left.values()):
+        edits = []
+        for path, letters in left.items():
+            lengths = values.lengths(description, path)
+            if not letters or not lengths:
+                left[path] = ""
+                continue
+            text, left[path] = letters[: lengths[-1]], letters[lengths[-1] :]
+            text += values.characters(description, path)[0] * (lengths[0] - len(text))
+            edits.append(Edit("set", place(description, path, 1)[0], text, _text_aspects(description, path, text)))
+        if edits:
+            yield tuple(edits)
+
+
 def _ends(description: Description) -> Iterator[tuple[Edit, ...]]:
     """Requests that together show every character first and last in every text."""
     nodes = [
@@ -191,7 +233,7 @@ def _ends(description: Description) -> Iterator[tuple[Edit, ...]]:
             length = min(8 + shift, lengths[-1])  # different lengths keep texts different that have to be
             text = values.text(description, node.path, length, turn)
             aspects = _text_aspects(description, node.path, text)
-            edits.append(Edit("set", place(node.path, 1)[0], text, aspects))
+            edits.append(Edit("set", place(description, node.path, 1)[0], text, aspects))
         yield tuple(edits)
 
 
@@ -213,22 +255,28 @@ def _beside_limits(description: Description, number: int) -> Iterator[Edit]:
                 yield Edit("set", tuple(path.split(".")), value.value, (aspect,))
 
 
-def _notations(description: Description, number: int) -> Iterator[Edit]:
+def _notations(description: Description, row: Mapping[str, Level], number: int) -> Iterator[Edit]:
     """JSON written otherwise takes turns over the rows: how a text is parsed has nothing to do with what it says."""
     words = ("", *mangle.EQUIVALENT)
+    many = max((value for kind, value in row.values() if kind == "count"), default=1)
     for turn, name in enumerate(sorted(description.json_parameters)):
         word = words[(number + turn) % len(words)]
+        if word == "escapes" and many > _FEW:
+            word = "member-order"  # escapes make a text six times as long, and a request has to stay below 8 KiB
         if word:
             yield Edit("mangle", (name,), word, (_aspect(description, name, "content", word),))
 
 
 def _item_edits(description: Description, path: str, count: int, number: int) -> Iterator[Edit]:
     """What varies inside the items takes turns, another turn in each row."""
-    for child in description.children(f"{path}[]"):
+    item = description.nodes[f"{path}[]"]
+    for child in description.children(item.path) if item.type == "object" else (item,):
+        if item.identifier == "fresh" and child is item:
+            continue  # each request makes such names for itself
         if child.type in ("object", "array") or child.derived or leader(description, child.path) != child.path:
             continue
         for index in range(count):
-            location, _ = place(child.path, index + 1)
+            location, _ = place(description, child.path, index + 1)
             turn = number - 1 + index
             if not child.required and turn % 3 == 0:
                 yield Edit("remove", location, None, _absent(description, child.path))
@@ -291,13 +339,17 @@ def _near_misses(description: Description) -> tuple[Edit, ...]:
     for relation in description.relations:
         if relation.word in ("unique", "distinct") and not relation.open:
             edits += _near_relation(description, relation, sizes)
-    resizes = [Edit("resize", tuple(path.split(".")), count) for path, count in sizes.items()]
+    resizes = [
+        Edit("resize", tuple(path.split(".")), max(count, int(description.nodes[path].schema.get("minItems", 1))))
+        for path, count in sizes.items()
+        if count > 1
+    ]
     same: list[Edit] = []
     for path, node in description.nodes.items():
         if "enum" in node.schema and "[]" in path:
             options = values.accepted(description, path)
             for index in range(sizes.get(path.partition("[]")[0], 1)):
-                location, _ = place(path, index + 1)
+                location, _ = place(description, path, index + 1)
                 aspect = _aspect(description, path, "enum", "same-in-all")
                 same.append(Edit("set", location, options[-1].value, (aspect,)))
         elif "[]" not in path and node.identifier == "bound" and leader(description, path) == path:
@@ -317,9 +369,18 @@ def _near_misses(description: Description) -> tuple[Edit, ...]:
 def _near_relation(description: Description, relation: Relation, sizes: dict[str, int]) -> Iterator[Edit]:
     items = relation.of.partition("[]")[0]
     start = sizes.get(items, 1 if relation.word == "unique" else 0)
-    source = place(relation.of, 1)[0] if relation.word == "unique" else tuple((relation.other or "").split("."))
-    for index, (op, aspect) in enumerate((("swapcase", "letter-case"), ("extend", "longer"))):
-        location, _ = place(relation.of, start + index + 1)
-        shown = f"{description.id(relation.key)}#{aspect}"
-        yield Edit("swapcase" if op == "swapcase" else "extend", location, source, (shown,))
-    sizes[items] = start + 2
+    source = (
+        place(description, relation.of, 1)[0] if relation.word == "unique" else tuple((relation.other or "").split("."))
+    )
+    most = description.nodes[items].schema.get("maxItems", start + 2)
+    sample = str(description.nodes[path_of(source)].examples[0]) + "-a1"
+    ways: tuple[tuple[Literal["swapcase", "extend"], str, str], ...] = (
+        ("swapcase", "letter-case", sample.swapcase()),
+        ("extend", "longer", f"{sample}1"),
+    )
+    for op, aspect, result in ways:
+        if start < most and values.is_acceptable(description, relation.of, result):
+            start += 1
+            location, _ = place(description, relation.of, start)
+            yield Edit(op, location, source, (f"{description.id(relation.key)}#{aspect}",))
+    sizes[items] = start

@@ -111,6 +111,8 @@ def without_duplicates(cases: Iterable[Case]) -> list[Case]:
         known = by_edits.get(key)
         if known is None:
             by_edits[key] = case
+        elif known.is_enumerated and not case.is_enumerated:
+            continue  # what is drawn is not to change what is enumerated
         else:
             by_edits[key] = replace(known, aspects=tuple(dict.fromkeys((*known.aspects, *case.aspects))))
     return list(by_edits.values())

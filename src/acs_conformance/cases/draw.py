@@ -13,6 +13,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
 
 from acs_conformance.cases import values
 from acs_conformance.cases.case import Case, Edit
@@ -21,6 +22,21 @@ from acs_conformance.description import Description, Node
 from acs_conformance.requirement import Requirement
 from acs_conformance.trait import validator_of
 from acs_conformance.wire import BIG
+
+_BACKEND = "acs-conformance"
+
+
+class _Undisturbed(HypothesisProvider):
+    """Hypothesis' own generator without the constants that it collects from whatever modules are loaded.
+
+    With them the same seed would draw other values in pytest than on the command line.
+    """
+
+    def _maybe_draw_constant(self, *_args: Any, **_kwargs: Any) -> None:  # noqa: ANN401 - as the base class has it
+        return None
+
+
+AVAILABLE_PROVIDERS[_BACKEND] = _Undisturbed
 
 #: Draws from which on types are drawn too.
 _MANY = 5
@@ -42,8 +58,8 @@ def drawn_cases(
         if strategy is None:
             continue
         for number, value in enumerate(draw(strategy, count, f"{run_seed} {requirement.id}"), 1):
-            counts = places(node.path)
-            location, resize = place(node.path, counts[number % len(counts)])
+            counts = places(description, node.path)
+            location, resize = place(description, node.path, counts[number % len(counts)])
             edit = Edit("set", location, value)
             identifier = f"{requirement.id}#drawn-{number}"
             yield Case(
@@ -68,6 +84,7 @@ def draw(strategy: st.SearchStrategy[Any], count: int, seed_text: str) -> list[A
         deadline=None,
         verbosity=Verbosity.quiet,
         suppress_health_check=list(HealthCheck),
+        backend=_BACKEND,
     )
     @given(strategy)
     def collect(value: Any) -> None:  # noqa: ANN401 - whatever the strategy makes

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from acs_conformance.cases import values
 from acs_conformance.cases.case import Case, Edit, single
-from acs_conformance.cases.reject import place
-from acs_conformance.description import Description, Location, Node, Question
+from acs_conformance.description import Description, Location, Node, Question, steps
 
 Probes = Iterator[tuple[str, tuple[Edit, ...]]]
 
@@ -30,7 +29,8 @@ def probe_cases(description: Description) -> Iterator[Case]:
 
 
 def _at(path: str) -> Location:
-    return place(path, 1)[0]
+    """The place of `path` in the first item."""
+    return tuple(0 if step == "[]" else step for step in steps(path))
 
 
 def _schema(d: Description, question: Question) -> Probes:
@@ -97,8 +97,18 @@ def _null_optional(d: Description, _question: Question) -> Probes:
     return _everywhere(
         Edit("set", _at(path), None)
         for path, node in d.nodes.items()
-        if not node.required and node.location == "json" and not path.endswith("[]")
+        if not node.required and node.location == "json" and not path.endswith("[]") and not _is_in_optional(d, node)
     )
+
+
+def _is_in_optional(d: Description, node: Node) -> bool:
+    """Whether it is inside something optional, which is null or absent itself."""
+    above = d.nodes.get(node.parent)
+    while above is not None:
+        if not above.required and not above.path.endswith("[]"):
+            return True
+        above = d.nodes.get(above.parent) if above.parent else None
+    return False
 
 
 def _unknown_parameter(_d: Description, _question: Question) -> Probes:

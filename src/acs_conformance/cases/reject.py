@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from acs_conformance.cases import mangle, values
 from acs_conformance.cases.case import Case, Edit, Op, single
-from acs_conformance.description import Description, Location, Node, Relation, steps
+from acs_conformance.description import Description, Location, Node, Relation, path_of, steps
 
 #: Item counts in which the last item is the broken one; the aspect says which.
 _PLACES = (1, 2, 3)
@@ -33,23 +33,27 @@ def reject_cases(description: Description, *, thorough: bool = False) -> Iterato
             yield from _relation(description, relation)
 
 
-def place(path: str, count: int) -> tuple[Location, tuple[Edit, ...]]:
-    """The location of `path` in the last of `count` items, and the edit that makes so many."""
+def place(description: Description, path: str, count: int) -> tuple[Location, tuple[Edit, ...]]:
+    """The location of `path` in item `count`, and the edit that makes so many, or as many as there have to be."""
     location: list[str | int] = []
     resize: tuple[Edit, ...] = ()
     for step in steps(path):
         if step == "[]":
             if count > 1 and not resize:
-                resize = (Edit("resize", tuple(location), count),)
+                low = int(description.nodes[path_of(tuple(location))].schema.get("minItems", 0))
+                resize = (Edit("resize", tuple(location), max(count, low)),)
             location.append(count - 1)
         else:
             location.append(step)
     return tuple(location), resize
 
 
-def places(path: str) -> tuple[int, ...]:
-    """In which item counts `path` is tried: one only, where it is in no list."""
-    return _PLACES if "[]" in path else (1,)
+def places(description: Description, path: str) -> tuple[int, ...]:
+    """In which items `path` is tried: the first three, as far as there may be so many; one, where it is in no list."""
+    if "[]" not in path:
+        return (1,)
+    high = description.nodes[path.partition("[]")[0]].schema.get("maxItems", _PLACES[-1])
+    return tuple(count for count in _PLACES if count <= high)
 
 
 def _suffix(count: int, of: str = "item") -> str:
@@ -57,13 +61,13 @@ def _suffix(count: int, of: str = "item") -> str:
 
 
 def _required(description: Description, node: Node) -> Iterator[Case]:
-    for count in places(node.path):
-        location, resize = place(node.path, count)
+    for count in places(description, node.path):
+        location, resize = place(description, node.path, count)
         aspect = _suffix(count) or "absent"
         yield _case(description, f"{node.path}.required", aspect, (*resize, Edit("remove", location)))
     if "[]" in node.path:  # the first of two: a server that looks at the last item only
-        location, _ = place(node.path, 1)
-        resize = place(node.path, 2)[1]
+        location, _ = place(description, node.path, 1)
+        resize = place(description, node.path, 2)[1]
         yield _case(description, f"{node.path}.required", "first-of-2", (*resize, Edit("remove", location)))
 
 
@@ -76,8 +80,8 @@ def _structures(description: Description, node: Node) -> Iterator[Case]:
     """The documented structure in another one: what a lenient parser takes for the same."""
     ops: tuple[Op, ...] = ("stringify", "unwrap") if node.type == "array" else ("stringify", "wrap")
     for op in ops:
-        counts = places(node.path)
-        location, resize = place(node.path, counts[-1])
+        counts = places(description, node.path)
+        location, resize = place(description, node.path, counts[-1])
         edit = (
             Edit("stringify", location) if op == "stringify" else Edit("unwrap" if op == "unwrap" else "wrap", location)
         )
@@ -90,7 +94,7 @@ def _values(description: Description, node: Node, thorough: bool) -> Iterator[Ca
         # Values of one keyword take turns in the items, so that each is tried once and each item often.
         turn = turns.get(value.keyword, 0)
         turns[value.keyword] = turn + 1
-        counts = places(node.path)
+        counts = places(description, node.path)
         count = counts[turn % len(counts)]
         yield _value_case(description, node, value, count)
         if turn == 0 and len(counts) > 1:
@@ -101,9 +105,9 @@ def _values(description: Description, node: Node, thorough: bool) -> Iterator[Ca
 
 def _value_case(description: Description, node: Node, value: values.Value, count: int, of: int = 0) -> Case:
     """`value` in item `count`, the last one unless there are more of them: `of`."""
-    location, resize = place(node.path, count)
+    location, resize = place(description, node.path, count)
     if of > count:
-        resize = place(node.path, of)[1]
+        resize = place(description, node.path, of)[1]
     where = f"item-{count}-of-{of}" if of > count else _suffix(count)
     aspect = "-".join(part for part in (value.aspect, where) if part)
     edit = Edit("set", location, value.value)
@@ -112,13 +116,13 @@ def _value_case(description: Description, node: Node, value: values.Value, count
 
 def _items(description: Description, node: Node) -> Iterator[Case]:
     low, high = node.schema.get("minItems", 0), node.schema.get("maxItems")
-    location, _ = place(node.path, 1)
+    location, _ = place(description, node.path, 1)
     if low > 0:
         yield _case(description, f"{node.path}.minItems", "0", (Edit("set", location, []),))
     if low > 1:
         yield _case(description, f"{node.path}.minItems", str(low - 1), (Edit("resize", location, low - 1),))
     if high is not None:
-        for count in (high + 1, high + 2, high * 2):
+        for count in dict.fromkeys((high + 1, high + 2, high * 2)):
             yield _case(description, f"{node.path}.maxItems", str(count), (Edit("resize", location, count),))
 
 
@@ -132,15 +136,17 @@ def _relation(description: Description, relation: Relation) -> Iterator[Case]:
             ("first-two-of-3", 3, 0, 1),
             ("first-and-last-of-5", 5, 0, 4),
         ):
-            yield _case(description, key, aspect, _equal(relation.of, count, left, right))
+            if count > description.nodes[relation.of.partition("[]")[0]].schema.get("maxItems", count):
+                continue
+            yield _case(description, key, aspect, _equal(description, relation.of, count, left, right))
             yield from _apart(description, relation, aspect, count, left, right)
     elif relation.word == "distinct":
-        for count in _PLACES:
-            location, resize = place(relation.of, count)
+        for count in places(description, relation.of):
+            location, resize = place(description, relation.of, count)
             edit = Edit("copy", location, _plain(relation.other))
             yield _case(description, key, _suffix(count) or "equal", (*resize, edit))
-        location, _ = place(relation.of, 1)
-        resize = place(relation.of, 2)[1]
+        location, _ = place(description, relation.of, 1)
+        resize = place(description, relation.of, 2)[1]
         edit = Edit("copy", location, _plain(relation.other))
         yield _case(description, key, "first-of-2", (*resize, edit))
 
@@ -149,10 +155,10 @@ def _plain(path: str | None) -> Location:
     return tuple((path or "").split("."))
 
 
-def _equal(path: str, count: int, left: int, right: int) -> tuple[Edit, ...]:
-    source, _ = place(path, left + 1)
-    target, _ = place(path, right + 1)
-    return (*place(path, count)[1], Edit("copy", target, source))
+def _equal(description: Description, path: str, count: int, left: int, right: int) -> tuple[Edit, ...]:
+    source, _ = place(description, path, left + 1)
+    target, _ = place(description, path, right + 1)
+    return (*place(description, path, count)[1], Edit("copy", target, source))
 
 
 def _apart(
@@ -165,10 +171,15 @@ def _apart(
         options = child.schema.get("enum", [])
         if len(options) > 1:
             for turn, position in enumerate((left, right)):
-                location, _ = place(child.path, position + 1)
+                location, _ = place(description, child.path, position + 1)
                 edits.append(Edit("set", location, options[turn]))
     if edits:
-        yield _case(description, relation.key, f"{aspect}-apart", (*_equal(relation.of, count, left, right), *edits))
+        yield _case(
+            description,
+            relation.key,
+            f"{aspect}-apart",
+            (*_equal(description, relation.of, count, left, right), *edits),
+        )
 
 
 def _case(description: Description, key: str, aspect: str, edits: tuple[Edit, ...]) -> Case:

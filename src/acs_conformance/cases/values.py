@@ -184,7 +184,9 @@ def refused(description: Description, path: str, *, thorough: bool = False) -> l
     found = [*_types(node, thorough), *_enumeration(node, thorough), *_characters(node, turn, thorough)]
     found += [*_lengths(description, node, thorough), *_ranges(node)]
     own = validator_of(description, path)
-    return [value for value in found if not own.is_valid(value.value)]
+    # Whether an optional parameter without a text is there at all is an open question.
+    is_asked = not node.required and node.is_parameter
+    return [v for v in found if not own.is_valid(v.value) and not (is_asked and v.value == "")]
 
 
 #: A value of each JSON type, and of each shape that is easily taken for another one.
@@ -320,16 +322,16 @@ def _characters(node: Node, turn: int, thorough: bool) -> Iterator[Value]:
     outside = [char for char in (*PRINTABLE, *tried, *BEYOND_ASCII) if char not in inside]
     places = ("inside", "last", "first")
     for position, char in enumerate(outside):
-        yield Value("pattern", name_of(char), _around(inside, char, places[(position + turn) % 3]))
+        yield Value("pattern", name_of(char), _around(node, inside, char, places[(position + turn) % 3]))
     # What trimming, line-wise anchors and prefix tests let pass is tried in every place.
     for char in outside if thorough else (char for char in " \n\r\t\x00" if char in outside):
         for where in places:
             if where != places[(outside.index(char) + turn) % 3]:
-                yield Value("pattern", f"{name_of(char)}-{where}", _around(inside, char, where))
+                yield Value("pattern", f"{name_of(char)}-{where}", _around(node, inside, char, where))
     for char in " ./" if thorough else " ":
         if char in outside:
-            yield Value("pattern", f"{name_of(char)}-only", char)
-    yield Value("pattern", "U+000D-U+000A-last", f"{inside[0]}{inside[1]}\r\n")
+            yield Value("pattern", f"{name_of(char)}-only", char * max(1, int(node.schema.get("minLength", 1))))
+    yield Value("pattern", "U+000D-U+000A-last", _around(node, inside, "\r\n", "last"))
 
 
 def _other_shapes(node: Node) -> Iterator[Value]:
@@ -354,9 +356,14 @@ def _other_shapes(node: Node) -> Iterator[Value]:
             yield Value("pattern", aspect if text == str(node.examples[0]) else f"{aspect}-of-{shown(text)}", changed)
 
 
-def _around(inside: str, char: str, where: str) -> str:
-    left, right = inside[:3], inside[-3:]
-    return {"first": f"{char}{left}", "last": f"{left}{char}", "inside": f"{left}{char}{right}"}[where]
+def _around(node: Node, inside: str, char: str, where: str) -> str:
+    """A text of documented characters and `char`, as long as the node's lengths ask."""
+    low, high = int(node.schema.get("minLength", 0)), int(node.schema.get("maxLength", 7))
+    length = max(low, min(high, 7 if where == "inside" else 4)) - len(char)
+    letters = (inside * (length // len(inside) + 1))[: max(0, length)]
+    half = len(letters) // 2
+    left = {"first": 0, "last": len(letters), "inside": half}[where]
+    return f"{letters[:left]}{char}{letters[left:]}"
 
 
 def _lengths(description: Description, node: Node, thorough: bool) -> Iterator[Value]:
