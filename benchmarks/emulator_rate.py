@@ -68,7 +68,9 @@ def main() -> None:
     found = measure.alternate({name: lambda name=name: _turn(name, options) for name in names}, options.repeats)
     if len(names) == 2:
         emulator, prism = found["emulator"], found["prism"]
-        measure.say("ratio emulator / Prism, requests/s", measure.ratio(*([t.rate for t in x] for x in (emulator, prism))))
+        measure.say(
+            "ratio emulator / Prism, requests/s", measure.ratio(*([t.rate for t in x] for x in (emulator, prism)))
+        )
         costs = [[t.server_cpu_ms for t in x if t.server_cpu_ms] for x in (prism, emulator)]
         if len(costs[0]) == len(costs[1]) == len(emulator):
             measure.say("ratio Prism / emulator, server's processor time per request", measure.ratio(*costs))

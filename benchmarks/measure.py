@@ -1,4 +1,4 @@
-"""What the benchmarks share: an emulator in a process of its own, turns of A B A B, medians, and how figures are printed.
+"""What the benchmarks share: an emulator in a process of its own, turns of A B A B, medians, and printing.
 
 Nothing here leaves the loopback interface.
 """

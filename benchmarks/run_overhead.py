@@ -114,12 +114,12 @@ def _loop(url: str, depth: str, run_id: str, most: int) -> dict[str, float]:
     prepared = Run(Options(depth=depth, run_id=run_id))  # type: ignore[arg-type]
     requests = []
     for plan in prepared.plans:
-        auth = Acs3HmacSha256(
-            EMULATOR_CREDENTIALS, action=plan.description.operation, version=plan.description.version
-        )
-        for case in plan.cases:
-            for step in range(len(case.steps)):
-                requests.append((auth, render(plan.description, case, step, prepared.context)))
+        auth = Acs3HmacSha256(EMULATOR_CREDENTIALS, action=plan.description.operation, version=plan.description.version)
+        requests += [
+            (auth, render(plan.description, case, step, prepared.context))
+            for case in plan.cases
+            for step in range(len(case.steps))
+        ]
     del requests[most:]
     start, cpu = time.perf_counter(), time.process_time()
     headers = {"accept": "application/json", "user-agent": f"acs-conformance/{__version__}"}

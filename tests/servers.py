@@ -270,10 +270,10 @@ def answers_in_chunks():
     body = json.dumps(success()).encode()
 
     def pieces(*_: object) -> Iterator[bytes]:
-        yield _head(f"content-type: {JSON}", "transfer-encoding: chunked")
-        for start in range(0, len(body), 7):
-            chunk = body[start : start + 7]
-            time.sleep(0.01)
+        yield _head(f"content-type: {JSON}", "transfer-encoding: chunked", "connection: close")
+        for start in range(0, len(body), 50):
+            chunk = body[start : start + 50]
+            time.sleep(0.005)
             yield f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n"
         yield b"0\r\n\r\n"
 

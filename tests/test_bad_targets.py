@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 import time
@@ -35,10 +36,11 @@ def command(tmp_path, monkeypatch, capsys):
         monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", servers.KEYS.access_key_secret)
         with pytest.raises(SystemExit) as ended:
             cli.main()
-        assert not list(tmp_path.iterdir())  # nothing ran, so there is no report
         return ended.value.code, "".join(capsys.readouterr())
 
-    return run
+    yield run
+    gc.collect()  # what a run left open is complained of here, and not in another test
+    assert not list(tmp_path.iterdir())  # nothing ran, so there is no report
 
 
 @pytest.mark.parametrize(
@@ -174,13 +176,13 @@ _GZIP = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\xff\xff"
 )
 def test_drip_without_end_is_given_up(first, piece):
     """Each byte comes in time, the answer does not: the limit is for all of it."""
-    with servers.drips(first, piece, every_s=0.05, count=200) as server:
+    with servers.drips(first, piece, every_s=0.05, count=120) as server:
         begin = time.monotonic()
         reply = send(server.url, answer_s=0.3)
         took_s = time.monotonic() - begin
     assert reply.response is None
     assert reply.failure
-    assert took_s < 7  # the drip itself takes ten seconds
+    assert took_s < 4  # the drip itself takes six seconds
 
 
 def test_chunks_with_pauses_make_a_whole_answer():
@@ -243,7 +245,7 @@ def test_redirect_is_recorded_and_not_followed():
     assert not elsewhere.connections
 
 
-@pytest.mark.parametrize("location", ["http://[", "http://127.0.0.1:99999/", "//", "\xff\xfe", "http://a\x01b/", ""])
+@pytest.mark.parametrize("location", ["http://a:b/", "http://[::g]/", "//", "\xff\xfe", ""])
 def test_redirect_to_nowhere_is_recorded(location):
     with servers.sends_elsewhere(location) as server:
         reply = send(server.url)
@@ -274,17 +276,6 @@ def test_run_against_it_ends_with_a_report(tmp_path, vice, code):
     assert (recorded["response"] is None) == (code == 3)
     assert bool(recorded["failure"]) == (code == 3)
     assert (tmp_path / "report.json").stat().st_size < 20 << 20
-
-
-def test_silent_target_ends_a_run_with_a_word(tmp_path):
-    with servers.is_silent() as server:
-        ended = servers.acs(
-            *("run", "--target", server.url, "--only", "*.AppId.required", "--max-seconds", "1"),
-            *("--report-dir", tmp_path, "--no-self-check"),
-            folder=tmp_path,
-        ).without_traceback()
-    assert ended.code == 3
-    assert "no answer in time" in ended.report["exchanges"][0]["failure"]
 
 
 def test_now_and_then_5xx_fails_availability_with_a_rate(tmp_path):

@@ -216,7 +216,7 @@ UNREADABLE = [
     Broken("not-utf-8", "Creates a cloud", "Cr\udce9ates a cloud", "is not UTF-8", None),
     Broken("not-utf-8-statements", "The operation", "Th\udcff operation", "is not UTF-8", None, file=STATEMENTS),
     Broken("not-utf-8-gateway", "What all", "Wh\udcff all", "is not UTF-8", None, file=GATEWAY),
-    Broken("control-character", "Creates a cloud", "Cre\x00ates a cloud", "is not valid YAML", None),
+    Broken("control-character", "Creates a cloud", "Cre\x00ates a cloud", "is not valid YAML", "Cre\x00ates"),
     Broken("unclosed", "title: Apsara", "title: [Apsara", "is not valid YAML", "version:"),
     Broken("tab", "  title: Apsara", "\ttitle: Apsara", "is not valid YAML", "title: Apsara"),
     Broken("unknown-alias", "tags: [live]", "tags: [*nothing]", "undefined alias", "*nothing"),
@@ -269,7 +269,7 @@ UNREADABLE = [
     Broken("tag", "tags: [live]", "tags: !of-ours live", "", "!of-ours", pointer="/paths/~1/post/tags"),
     Broken("python-tag", "tags: [live]", "tags: !!python/object:os.system [live]", "", "!!python"),
     Broken("merge-key", "      tags: [live]\n", "      <<: { tags: [live] }\n", "", "<<"),
-    Broken("too-deep", "tags: [live]", f"tags: {'[' * 400}{']' * 400}", "deep|nest", None),
+    Broken("too-deep", "tags: [live]", f"tags: {'[' * 400}{']' * 400}", "deep|nest", "tags: [["),
 ]
 
 MISSHAPEN = [
@@ -798,10 +798,10 @@ CONTRADICTIONS = [
     ),
     Broken(
         "probe-that-is-no-number-of-items",
-        "probes: [30]",
-        "probes: [thirty]",
+        "matches: { minItems: 6 }\n          probes: [",
+        "matches: { minItems: 6 }\n          probes: [thirty, ",
         "thirty",
-        "probes: [thirty]",
+        "probes: [thirty",
         pointer=f"{QUESTIONS}/6/probes",
     ),
 ]

@@ -168,12 +168,10 @@ def _case_result(case: Case, group: list[Exchange], judgements: Mapping[int, Jud
             passed += 1  # it asks for no more than an answer below 500
         elif any(judgement.is_right is None for judgement in judged):
             reason = next(judgement.reason for judgement in judged if judgement.is_right is None)
-        elif case.kind == "reject" and not any(_breaks(case, judgement) for judgement in judged):
-            reason = "the request does not break what the case is about"  # a defect of ours; it decides nothing
-        elif len(sent) == len(case.steps):
-            passed += 1
         else:
-            reason = reason or "the sequence was not finished"
+            undecided = _undecided(case, judged)
+            passed += not undecided
+            reason = reason or undecided
     status: Status = "fail" if failed or broken >= BROKEN else "pass" if passed else "inconclusive"
     count = failed or broken
     result = CaseResult(
@@ -185,6 +183,17 @@ def _case_result(case: Case, group: list[Exchange], judgements: Mapping[int, Jud
         tried=len(attempts),
     )
     return result, broken
+
+
+def _undecided(case: Case, judged: list[Judgement]) -> str:
+    """Why right answers to all requests of a case decide nothing after all, or ""."""
+    if len(judged) < len(case.steps):
+        return "the sequence was not finished"
+    if case.kind == "reject" and not any(_breaks(case, judgement) for judgement in judged):
+        return "the request does not break what the case is about"  # a defect of ours
+    if case.kind in ("opening", "accept", "sequence") and not judged[-1].is_accepted:
+        return judged[-1].reason  # right, for its size alone
+    return ""
 
 
 def _breaks(case: Case, judgement: Judgement) -> bool:

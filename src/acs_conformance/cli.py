@@ -97,7 +97,7 @@ def cli() -> None:
 def requirements(operation: str | None, style: str, depth: str, spec_root: Path | None) -> None:
     """List what is checked: each requirement with its statements, its source and what the plan holds for it.
 
-    Example: acs-conformance requirements StartRtcCloudTranscode --format json
+    Example: acs-conformance requirements OPERATION --format json
     """
     from acs_conformance import listing
 
@@ -152,9 +152,9 @@ def run(
     \b
     Examples:
       acs-conformance run
-      acs-conformance run StartRtcCloudTranscode --target http://127.0.0.1:8080 --depth quick
-      acs-conformance run --only '*.AppId.*' --seed 7
-      acs-conformance run --only 'StartRtcCloudTranscode.AppId.pattern#U+0020'
+      acs-conformance run OPERATION --target http://127.0.0.1:8080 --depth quick
+      acs-conformance run --only '*.Name.*' --seed 7
+      acs-conformance run --only 'OPERATION.Name.pattern#U+0020'
     """
     from acs_conformance.campaign import Limits
     from acs_conformance.run import Options, Run
@@ -376,7 +376,7 @@ def emulator(port: int, host: str, fault_id: str | None, spec_root: Path | None)
 def faults(operation: str | None, style: str, spec_root: Path | None) -> None:
     """List the fault catalogue: servers with one defect each, derived from the descriptions.
 
-    Example: acs-conformance faults StartRtcCloudTranscode --format json
+    Example: acs-conformance faults OPERATION --format json
     """
     from acs_conformance import spec_folder
     from acs_conformance.faults import catalogue
@@ -424,7 +424,7 @@ def prove(
     \b
     Examples:
       acs-conformance prove
-      acs-conformance prove StartRtcCloudTranscode --jobs 2 --matrix full
+      acs-conformance prove OPERATION --jobs 2 --matrix full
       acs-conformance prove --only '*.enum!*'
     """
     from acs_conformance import prove as proof

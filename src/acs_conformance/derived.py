@@ -21,6 +21,8 @@ from acs_conformance.description import Json, Location, Node, get, steps
 #: What stands for a credential in everything that is written down. The judges read it as a well-made value, so that
 #: they say the same of a record as of the exchange itself.
 REDACTED = "***"
+#: The same for a credential that does not fit the request it stands in, which the judges read as one that does not.
+REDACTED_OTHER = "***?"
 
 
 def make(node: Node, document: Mapping[str, Any], location: Location, *, now: int, secrets: Mapping[str, str]) -> str:

@@ -2,8 +2,8 @@
 
 In: what `spec_folder` read and checked. Out: `Description`, the only thing later stages see; none of them reads YAML.
 
-A *path* names a node by documented names: `AppId`, `InputParam.SingleSubUserParam.UserId`, `OutputParams[].UserId`,
-where `[]` stands for every item. A *location* is a path with the items counted: `("OutputParams", 1, "UserId")`.
+A *path* names a node by documented names: `Name`, `Filter.Range.Min`, `Items[].Name`, where `[]` stands for every
+item. A *location* is a path with the items counted: `("Items", 1, "Name")`.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Reading:
 class Question:
     """An open question: the page admits several readings."""
 
-    #: Below the operation's id: `OutputParams[].ChannelId.unsupported`, or `wire.unknown-parameter`.
+    #: Below the operation's id: `Items[].Name.unsupported`, or `wire.unknown-parameter`.
     key: str
     question: str
     readings: tuple[Reading, ...]

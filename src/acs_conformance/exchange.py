@@ -16,7 +16,7 @@ from typing import Protocol
 
 import httpx
 
-from acs_conformance.derived import REDACTED, is_packed, is_well_made
+from acs_conformance.derived import REDACTED, REDACTED_OTHER, is_packed, is_well_made
 from acs_conformance.description import Description, get, locations
 from acs_conformance.encoding import percent_encode
 from acs_conformance.message import RawRequest, RawResponse
@@ -250,21 +250,22 @@ def redacted(description: Description, request: RawRequest) -> tuple[RawRequest,
     """
     headers = tuple((name, value) for name, value in request.headers if name.lower() in _KEPT_HEADERS)
     target, body = request.target, request.body
-    found: list[str] = []
+    found: dict[str, str] = {}
     if description.secrets and request.query:
         target, found = _redact_query(description, request)
     if request.body and description.secrets:
         fake = RawRequest(request.method, f"/?{request.body.decode('latin-1')}")
         changed, more = _redact_query(description, fake)
-        body, found = changed.partition("?")[2].encode("latin-1"), [*found, *more]
+        body, found = changed.partition("?")[2].encode("latin-1"), found | more
     return RawRequest(request.method, target, headers, body), tuple(found)
 
 
-def _redact_query(description: Description, request: RawRequest) -> tuple[str, list[str]]:
+def _redact_query(description: Description, request: RawRequest) -> tuple[str, dict[str, str]]:
+    """The target without credentials, and what they were, each with the mark in its place."""
     target = request.target
     found = _credentials(description, request)
-    for value in found:
-        target = target.replace(percent_encode(value), percent_encode(REDACTED))
+    for value, mark in found.items():
+        target = target.replace(percent_encode(value), percent_encode(mark))
     left = RawRequest(request.method, target)
     if found and set(_credentials(description, left)) & set(found):
         # Written with escapes: the parameter is written anew, for what it says matters more than how.
@@ -272,10 +273,10 @@ def _redact_query(description: Description, request: RawRequest) -> tuple[str, l
     return target, found
 
 
-def _credentials(description: Description, request: RawRequest) -> list[str]:
-    """Every credential in a request: where the description has one, and whatever else in it looks like one."""
+def _credentials(description: Description, request: RawRequest) -> dict[str, str]:
+    """Every credential in a request, where the description has one and whatever else looks like one; and its mark."""
     decoded = decode(description, request)
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     for path in description.secrets:
         node = description.nodes[path]
         for location in locations(decoded.document, path):
@@ -283,11 +284,13 @@ def _credentials(description: Description, request: RawRequest) -> list[str]:
             if not isinstance(value, str) or value == REDACTED or len(value) <= 8:
                 continue
             if node.derived is None or is_well_made(node, decoded.document, location, value):
-                found[value] = None
+                found[value] = REDACTED
         # In a text that is not JSON, or under another name, a credential is one all the same.
         for _, text in decoded.parameters:
-            found.update(dict.fromkeys(run for run in _PACKED.findall(text) if is_packed(node, run)))
-    return list(found)
+            for run in _PACKED.findall(text):
+                if run not in found and is_packed(node, run):
+                    found[run] = REDACTED_OTHER
+    return found
 
 
 def _rewritten(description: Description, request: RawRequest) -> str:

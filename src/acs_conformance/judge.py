@@ -198,8 +198,7 @@ class _Judge:
 
     def _too_large(self) -> Judgement:
         """Refused for its size alone, as it may be; that does not show that a valid request is accepted."""
-        is_right = None if self.expectation.is_accept else True
-        return self._end(is_right=is_right, reason=f"{self.answer}: the request is longer than every target must take")
+        return self._end(is_right=True, reason=f"{self.answer}: the request is longer than every target must take")
 
     # --- parts ------------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ class RawRequest:
 
     #: Upper-case method, such as "POST".
     method: str
-    #: Path and query as in the request line, percent-encoded, such as "/?AppId=a".
+    #: Path and query as in the request line, percent-encoded, such as "/?Name=a".
     target: str
     headers: Headers = ()
     body: bytes = field(default=b"", repr=False)

@@ -102,8 +102,10 @@ def check_statements(description: Description) -> None:
         DescriptionError: a statement names a requirement or question that does not exist, or a requirement or a
             question of the operation's own belongs to no statement.
     """
+    from acs_conformance import spec_folder  # late: only for the names of files, and this module is for all stages
+
     requirements = derive(description)
-    file = description.file.replace("openapi.yaml", "statements.yaml")
+    api, file = (spec_folder.opened(description, name) for name in ("openapi.yaml", "statements.yaml"))
     claimed = set()
     for statement in description.statements:
         for pattern in statement.requirements:
@@ -118,10 +120,10 @@ def check_statements(description: Description) -> None:
             claimed.update(fitting)
     for requirement in requirements:
         if not requirement.statements:
-            raise DescriptionError(description.file, requirement.line, "", f"no statement claims {requirement.key}")
+            raise DescriptionError(api, requirement.line, "", f"no statement claims {requirement.key}")
     for question in description.questions:
         if question.line and question.key not in claimed:
-            raise DescriptionError(description.file, question.line, "", f"no statement leaves {question.key} open")
+            raise DescriptionError(api, question.line, "", f"no statement leaves {question.key} open")
 
 
 # --- derivation ---------------------------------------------------------------------------------------------------

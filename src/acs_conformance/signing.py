@@ -249,7 +249,7 @@ def sign(
         request: the rest of it, as it will be sent: any change to method, target, body or a signed header breaks the
             signature.
         credentials: whose id is named and whose secret signs.
-        action: name of the operation, such as "StartRtcCloudTranscode".
+        action: name of the operation, such as "ListItems".
         version: version of the product's API, such as "2016-11-01".
         host: value of the Host header, with the port if it isn't the default one.
         now: aware; sent in UTC, its fraction of a second dropped.
@@ -306,7 +306,7 @@ class Acs3HmacSha256(httpx.Auth):
 
     Args:
         credentials: who signs.
-        action: name of the operation, such as "StartRtcCloudTranscode".
+        action: name of the operation, such as "ListItems".
         version: version of the product's API, such as "2016-11-01".
         clock: returns the time as an aware datetime. Default: the system's.
         nonce: returns another text at each call. Default: 128 random bits as hexadecimal digits.

@@ -1,22 +1,18 @@
 """Build the frozen model of one operation from its documents.
 
 In: openapi.yaml and statements.yaml as read, each already valid by its own schema. Out: a `Description`. What a schema
-can't say is checked here: that names stand for something, that limits fit each other, that examples keep them.
+can't say is checked here: that names stand for something, and by `spec_checks` that each node holds together.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
-import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from jsonschema import Draft202012Validator
-
-from acs_conformance import source
+from acs_conformance import source, spec_checks
 from acs_conformance.description import (
     Creates,
     Description,
@@ -31,36 +27,49 @@ from acs_conformance.description import (
     Statement,
     World,
 )
-from acs_conformance.errors import DescriptionError, SelectionError
+from acs_conformance.errors import DescriptionError
 from acs_conformance.source import Source
 
 _NODE_ONLY = ("description", "examples", "x-identifier", "x-derived", "properties", "items")
 
-#: Keywords that say something about a type; the others say something about every type.
-_KEYWORDS = {
-    "string": {"pattern", "minLength", "maxLength"},
-    "integer": {"minimum", "maximum"},
-    "number": {"minimum", "maximum"},
-    "boolean": set[str](),
-    "array": {"minItems", "maxItems", "items"},
-    "object": {"properties", "required"},
-}
+#: Schemas that may refer to each other, one inside the other.
+_DEEPEST = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A schema with its own reference followed, and where it says what."""
+
+    #: Where it is used, which is where it stands unless it is a reference.
+    pointer: str
+    schema: Mapping[str, Json]
+    #: Keyword -> where it stands.
+    keywords: Mapping[str, str]
+    #: The references followed on the way to it.
+    names: tuple[str, ...]
+
+    def at(self, keyword: str) -> str:
+        """Where `keyword` stands; the schema itself where it isn't there."""
+        return self.keywords.get(keyword, self.pointer)
 
 
 class Builder:
     """One pass over one operation's documents; each method returns a part of the model."""
 
-    def __init__(self, api: Source, statements: Source, gateway: Gateway, folder: Path, root: Path) -> None:
+    def __init__(self, api: Source, statements: Source, shared: tuple[Path, Gateway], folder: Path, root: Path) -> None:
         self.api = api
         self.statements = statements
-        self.gateway = gateway
+        self.shared, self.gateway = shared
         self.folder = folder
         self.root = root
         (self.http_path,) = api.data["paths"]
         (self.method,) = api.data["paths"][self.http_path]
         self.operation: dict[str, Any] = api.data["paths"][self.http_path][self.method]
         self.base = f"/paths/{source.escape(self.http_path)}/{self.method}"
+        self.named: Mapping[str, dict[str, Json]] = api.data["components"].get("schemas", {})
         self.nodes: dict[str, Node] = {}
+        #: Path of a derived value -> where its terms stand.
+        self.derivations: dict[str, str] = {}
 
     def build(self) -> Description:
         """The whole model.
@@ -113,51 +122,55 @@ class Builder:
             if name in schema["properties"]:
                 raise self.api.error(f"{pointer}/name", f"repeats the parameter {name}")
             is_json = "content" in parameter
-            below = f"{pointer}/content/application~1json/schema" if is_json else f"{pointer}/schema"
+            raw = parameter["content"]["application/json"]["schema"] if is_json else parameter["schema"]
+            place = self._expand(
+                raw, f"{pointer}/content/application~1json/schema" if is_json else f"{pointer}/schema", ()
+            )
             required = bool(parameter.get("required", False))
             location: Literal["query", "json"] = "json" if is_json else "query"
             if required:
                 schema["required"].append(name)
             lines = {"required": self.api.line(f"{pointer}/required")}
-            schema["properties"][name] = self._node(name, below, required, location, self.api.line(pointer), lines)
+            schema["properties"][name] = self._node(name, place, required, location, self.api.line(pointer), lines)
             kind = schema["properties"][name]["type"]
             if (kind in ("object", "array")) != is_json:
-                raise self.api.error(below, f"is of type {kind}: objects and arrays are `content: application/json`")
+                reason = f"is of type {kind}: objects and arrays are `content: application/json`"
+                raise self.api.error(place.pointer, reason)
+        for path, pointer in self.derivations.items():
+            for below, reason in spec_checks.copy_problems(self.nodes[path].derived, self.nodes):
+                raise self.api.error(f"{pointer}{below}", reason)
         return schema
 
     def _node(
         self,
         path: str,
-        pointer: str,
+        place: _Place,
         required: bool,
         location: Literal["query", "json"],
         line: int,
         lines: Mapping[str, int],
     ) -> dict[str, Json]:
-        raw = self._resolve(pointer)
-        if "type" not in raw:
-            raise self.api.error(pointer, "has no type; every node of a request states its JSON type")
+        raw = place.schema
         schema = {k: v for k, v in raw.items() if k not in _NODE_ONLY}
-        keyword_lines = {key: self.api.line(f"{pointer}/{key}") for key in schema if key != "required"} | dict(lines)
-        place = len(self.nodes)
-        self.nodes[path] = cast("Node", None)  # keeps document order: a parent stands before its children
-        if raw["type"] == "object":
+        keyword_lines = {key: self.api.line(place.at(key)) for key in schema if key != "required"} | dict(lines)
+        self.nodes[path] = cast("Node", None)  # a dict keeps this place: a parent stands before its children
+        inner_lines = {"required": self.api.line(place.at("required"))}
+        if "properties" in raw:
             schema["properties"] = {}
-            for name in raw.get("properties", {}):
-                below = f"{pointer}/properties/{name}"
-                inner = {"required": self.api.line(f"{pointer}/required")}
-                schema["properties"][name] = self._node(
-                    f"{path}.{name}", below, name in raw.get("required", []), location, self.api.line(below), inner
-                )
-            for index, name in enumerate(raw.get("required", [])):
-                if name not in schema["properties"]:
-                    raise self.api.error(f"{pointer}/required/{index}", f"requires {name}, which has no schema")
-        elif raw["type"] == "array":
-            if "items" not in raw:
-                raise self.api.error(pointer, "is an array without items")
-            below = f"{pointer}/items"
-            schema["items"] = self._node(f"{path}[]", below, False, location, self.api.line(below), {})
-        check_node(self.api, raw, schema, pointer)
+        for name, below in self._members(place).items():
+            is_required = name in raw.get("required", [])
+            schema["properties"][name] = self._node(
+                f"{path}.{name}", below, is_required, location, self.api.line(below.pointer), inner_lines
+            )
+        if "items" in raw:
+            below = self._expand(raw["items"], place.at("items"), place.names)
+            schema["items"] = self._node(f"{path}[]", below, False, location, self.api.line(below.pointer), {})
+        for keyword, reason in spec_checks.node_problems(raw, schema):
+            raise self.api.error(place.at(keyword), reason)
+        if raw["type"] == "object":
+            schema.setdefault("properties", {})
+        if "x-derived" in raw:
+            self.derivations[path] = place.at("x-derived")
         self.nodes[path] = Node(
             path=path,
             schema=schema,
@@ -169,29 +182,40 @@ class Builder:
             derived=raw.get("x-derived"),
             examples=tuple(raw.get("examples", ())),
         )
-        assert list(self.nodes).index(path) == place  # noqa: S101 - a dict keeps the place of its first assignment
         return schema
 
-    def _resolve(self, pointer: str) -> dict[str, Json]:
-        """The schema at `pointer`, its `$ref` followed; other keywords beside a reference win."""
-        value: Any = self.api.data
-        for step in pointer.split("/")[1:]:
-            step = step.replace("~1", "/").replace("~0", "~")
-            value = value[int(step)] if isinstance(value, list) else value[step]
-        return self._expand(value, pointer, ())
+    def _members(self, place: _Place) -> dict[str, _Place]:
+        """The members of an object, by name; each one that it requires is among them."""
+        members = place.schema.get("properties", {})
+        for index, name in enumerate(place.schema.get("required", [])):
+            if name not in members:
+                raise self.api.error(f"{place.at('required')}/{index}", f"requires {name}, which has no schema")
+        at = place.at("properties")
+        return {name: self._expand(raw, f"{at}/{source.escape(name)}", place.names) for name, raw in members.items()}
 
-    def _expand(self, schema: dict[str, Json], pointer: str, seen: tuple[str, ...]) -> dict[str, Json]:
+    def _expand(self, schema: Mapping[str, Json], pointer: str, names: tuple[str, ...]) -> _Place:
+        """The schema at `pointer`, its `$ref` followed; other keywords beside a reference win.
+
+        Args:
+            schema: as written.
+            pointer: where it stands.
+            names: the references followed on the way to it, none of which may come again.
+        """
+        keywords = {keyword: f"{pointer}/{keyword}" for keyword in schema}
         reference = schema.get("$ref")
         if reference is None:
-            return schema
+            return _Place(pointer, schema, keywords, names)
         name = reference.rpartition("/")[2]
-        if name in seen:
-            raise self.api.error(f"{pointer}/$ref", f"refers to itself by way of {' -> '.join((*seen, name))}")
-        target = self.api.data["components"]["schemas"].get(name)
-        if target is None:
-            raise self.api.error(f"{pointer}/$ref", f"refers to {reference}, which does not exist")
-        rest = {k: v for k, v in schema.items() if k != "$ref"}
-        return {**self._expand(target, f"/components/schemas/{name}", (*seen, name)), **rest}
+        if name in names:
+            circle = " -> ".join((*names[names.index(name) :], name))
+            raise self.api.error(keywords["$ref"], f"refers to itself by way of {circle}")
+        if name not in self.named:
+            raise self.api.error(keywords["$ref"], f"refers to {reference}, which does not exist")
+        if len(names) == _DEEPEST:
+            raise self.api.error(keywords["$ref"], f"is nested more than {_DEEPEST} references deep")
+        target = self._expand(self.named[name], f"/components/schemas/{name}", (*names, name))
+        rest = {keyword: value for keyword, value in schema.items() if keyword != "$ref"}
+        return _Place(pointer, {**target.schema, **rest}, {**target.keywords, **keywords}, target.names)
 
     # --- responses ----------------------------------------------------------------------------------------------
 
@@ -202,32 +226,38 @@ class Builder:
             pointer = f"{self.base}/responses/{status}/content/application~1json/schema"
             schema = response["content"]["application/json"]["schema"]
             if status == "200":
-                success = self._inline(schema, pointer)
+                success = self._answer(self._expand(schema, pointer, ()), is_body=True)
                 continue
-            alternatives = schema.get("oneOf", [schema])
-            for index, alternative in enumerate(alternatives):
+            if "oneOf" in schema and len(schema) > 1:
+                raise self.api.error(pointer, "has more than oneOf, which stands alone")
+            for index, alternative in enumerate(schema.get("oneOf", [schema])):
                 at = f"{pointer}/oneOf/{index}" if "oneOf" in schema else pointer
                 if "$ref" not in alternative:
                     raise self.api.error(at, "is no reference; each error row is a named schema under components")
+                place = self._expand(alternative, at, ())
                 name = alternative["$ref"].rpartition("/")[2]
                 if name in rows:
                     raise self.api.error(at, f"repeats the error row {name}")
-                line = self.api.line(f"/components/schemas/{name}")
-                rows[name] = ErrorRow(name=name, status=int(status), schema=self._inline(alternative, at), line=line)
+                at = f"/components/schemas/{name}"
                 for member in ("Code", "Message"):
-                    if member not in rows[name].schema.get("properties", {}):
-                        raise self.api.error(f"/components/schemas/{name}", f"has no property {member}")
+                    if member not in place.schema.get("properties", {}):
+                        raise self.api.error(at, f"has no property {member}")
+                inlined = self._answer(place, is_body=True, is_row=True)
+                rows[name] = ErrorRow(name=name, status=int(status), schema=inlined, line=self.api.line(at))
         return success, rows
 
-    def _inline(self, schema: dict[str, Json], pointer: str) -> dict[str, Json]:
-        schema = dict(self._expand(schema, pointer, ()))
-        if "properties" in schema:
+    def _answer(
+        self, place: _Place, *, is_body: bool = False, is_row: bool = False, is_code: bool = False
+    ) -> dict[str, Json]:
+        """The schema of a body or of one of its members, without references."""
+        members = self._members(place)
+        for keyword, reason in spec_checks.answer_problems(place.schema, is_body=is_body, is_code=is_code):
+            raise self.api.error(place.at(keyword), reason)
+        schema = dict(place.schema)
+        if members:
             schema["properties"] = {
-                name: self._inline(value, f"{pointer}/properties/{name}")
-                for name, value in schema["properties"].items()
+                name: self._answer(member, is_code=is_row and name == "Code") for name, member in members.items()
             }
-        if "items" in schema:
-            schema["items"] = self._inline(schema["items"], f"{pointer}/items")
         return schema
 
     def _rows(self, extension: str, errors: Mapping[str, ErrorRow]) -> dict[str, tuple[str, ...]]:
@@ -236,7 +266,7 @@ class Builder:
             for index, name in enumerate(names):
                 if name not in errors:
                     pointer = f"{self.base}/{extension}/{key}/{index}"
-                    raise self.api.error(pointer, unknown("error row", name, errors))
+                    raise self.api.error(pointer, spec_checks.unknown("error row", name, errors))
             result[key] = tuple(names)
         return result
 
@@ -244,30 +274,31 @@ class Builder:
 
     def _path(self, path: str, pointer: str) -> str:
         if path not in self.nodes:
-            raise self.api.error(pointer, unknown("parameter or member", path, self.nodes))
+            raise self.api.error(pointer, spec_checks.unknown("parameter or member", path, self.nodes))
         return path
 
     def _relations(self) -> tuple[Relation, ...]:
-        result = []
+        result: dict[str, Relation] = {}
         for index, entry in enumerate(self.operation.get("x-relations", [])):
             pointer = f"{self.base}/x-relations/{index}"
-            other = entry.get("from") or entry.get("to")
-            if other is not None and "[]" in self._path(other, pointer):
-                raise self.api.error(pointer, f"compares with {other}, which is not one value")
+            side = next((key for key in ("from", "to") if key in entry), None)
+            if side is not None and "[]" in self._path(entry[side], f"{pointer}/{side}"):
+                raise self.api.error(f"{pointer}/{side}", f"compares with {entry[side]}, which is not one value")
             within = entry.get("within")
-            if within is not None:
-                self._path(within, f"{pointer}/within")
-            result.append(
-                Relation(
-                    word=entry["relation"],
-                    of=self._path(entry["of"], f"{pointer}/of"),
-                    other=other,
-                    within=within,
-                    open=entry.get("open"),
-                    line=self.api.line(pointer),
-                )
+            if within is not None and not self.nodes[self._path(within, f"{pointer}/within")].is_parameter:
+                raise self.api.error(f"{pointer}/within", f"is {within}, which is no parameter")
+            relation = Relation(
+                word=entry["relation"],
+                of=self._path(entry["of"], f"{pointer}/of"),
+                other=entry[side] if side is not None else None,
+                within=within,
+                open=entry.get("open"),
+                line=self.api.line(pointer),
             )
-        return tuple(result)
+            if relation.key in result:
+                raise self.api.error(pointer, f"repeats the relation {relation.key}")
+            result[relation.key] = relation
+        return tuple(result.values())
 
     def _questions(self, relations: Iterable[Relation], errors: Mapping[str, ErrorRow]) -> list[Question]:
         result: dict[str, Question] = {}
@@ -280,21 +311,16 @@ class Builder:
             breaks = entry.get("breaks")
             if breaks is not None and (breaks not in open_relations or open_relations[breaks].open != key):
                 raise self.api.error(f"{pointer}/breaks", f"no relation {breaks} says `open: {key}`")
-            readings = []
-            for name, effect in entry["readings"].items():
-                if isinstance(effect, str):
-                    readings.append(Reading(name=name, effect=cast("Any", effect)))
-                    continue
-                for row in effect["refuse"]:
-                    if row not in errors:
-                        raise self.api.error(f"{pointer}/readings/{name}", unknown("error row", row, errors))
-                readings.append(Reading(name=name, effect="refuse", refusals=tuple(effect["refuse"])))
+            if not breaks:
+                node = self.nodes[self._path(entry["at"], f"{pointer}/at")]
+                for keyword, reason in spec_checks.question_problems(node, entry):
+                    raise self.api.error(f"{pointer}/{keyword}", reason)
             result[key] = Question(
                 key=key,
                 question=entry["question"],
-                readings=tuple(readings),
+                readings=tuple(self._readings(entry["readings"], f"{pointer}/readings", errors)),
                 trait="relation" if breaks else "schema",
-                at=None if breaks else self._path(entry["at"], f"{pointer}/at"),
+                at=None if breaks else entry["at"],
                 matches=entry.get("matches"),
                 probes=tuple(entry.get("probes", ())),
                 unless_derived=entry.get("unless-derived", False),
@@ -308,6 +334,18 @@ class Builder:
                 )
         return list(result.values())
 
+    def _readings(self, entries: Mapping[str, Json], pointer: str, errors: Mapping[str, ErrorRow]) -> Iterator[Reading]:
+        for name, effect in entries.items():
+            if isinstance(effect, str):
+                yield Reading(name=name, effect=cast("Any", effect))
+                continue
+            for row in effect["refuse"]:
+                if row not in errors:
+                    raise self.api.error(
+                        f"{pointer}/{source.escape(name)}", spec_checks.unknown("error row", row, errors)
+                    )
+            yield Reading(name=name, effect="refuse", refusals=tuple(effect["refuse"]))
+
     def _creates(self, success: Mapping[str, Json]) -> Creates | None:
         entry = self.operation.get("x-creates")
         if entry is None:
@@ -315,8 +353,13 @@ class Builder:
         pointer = f"{self.base}/x-creates"
         if entry["id"] not in success.get("properties", {}):
             raise self.api.error(f"{pointer}/id", f"{entry['id']} is not in the success body")
-        for name in entry.get("short-lived", {}):
-            self._path(name, f"{pointer}/short-lived/{name}")
+        for name, value in entry.get("short-lived", {}).items():
+            at = f"{pointer}/short-lived/{source.escape(name)}"
+            node = self.nodes[self._path(name, at)]
+            if not node.is_parameter:
+                raise self.api.error(at, "is no parameter")
+            for reason in spec_checks.value_problems(node.schema, value):
+                raise self.api.error(at, reason)
         return Creates(thing=entry["thing"], id=entry["id"], short_lived=entry.get("short-lived", {}))
 
     def _statements(self) -> tuple[Statement, ...]:
@@ -347,58 +390,6 @@ class Builder:
 
     def _hash(self) -> str:
         digest = hashlib.sha256()
-        for file in sorted(self.folder.glob("*.yaml")):
+        for file in (*sorted(self.folder.glob("*.yaml")), self.shared):
             digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
         return digest.hexdigest()
-
-
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """That `name` stands for nothing, with the likeliest name instead."""
-    return str(SelectionError(kind, name, known))
-
-
-# --- one node -------------------------------------------------------------------------------------------------------
-
-
-def check_node(api: Source, raw: Mapping[str, Json], schema: Mapping[str, Json], pointer: str) -> None:
-    """Hold a node of the request to what its own keywords mean.
-
-    Raises:
-        DescriptionError: a keyword does not go with the type, limits cross, a pattern does not compile, an example,
-            default or enumeration value breaks the node's own schema, or a scalar has no example.
-    """
-    found = itertools.chain(_misplaced(raw), _crossed(raw), _unreadable(raw), _contradicted(raw, schema))
-    for keyword, reason in found:  # one at a time: a later check relies on what an earlier one has let pass
-        raise api.error(f"{pointer}/{keyword}", reason)
-    if raw["type"] not in ("object", "array") and not raw.get("examples"):
-        raise api.error(pointer, "has no examples; the first one is its value in the simplest request")
-
-
-def _misplaced(raw: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
-    particular = set[str]().union(*_KEYWORDS.values())
-    for keyword in raw:
-        if keyword in particular - _KEYWORDS[raw["type"]]:
-            yield keyword, f"says nothing about a value of type {raw['type']}"
-
-
-def _crossed(raw: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
-    for low, high in (("minLength", "maxLength"), ("minimum", "maximum"), ("minItems", "maxItems")):
-        if low in raw and high in raw and raw[low] > raw[high]:
-            yield low, f"is {raw[low]}, above {high} {raw[high]}"
-
-
-def _unreadable(raw: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
-    if "pattern" in raw:
-        try:
-            re.compile(raw["pattern"])
-        except re.error as error:
-            yield "pattern", f"is no regular expression: {error}"
-
-
-def _contradicted(raw: Mapping[str, Json], schema: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
-    plain = Draft202012Validator(schema)
-    for keyword in ("default", "enum", "examples"):
-        items = raw.get(keyword, [])
-        for item in items if isinstance(items, list) else [items]:
-            if not plain.is_valid(item):
-                yield keyword, f"{json.dumps(item)} breaks the node's own schema"

@@ -9,21 +9,20 @@ from __future__ import annotations
 import functools
 import importlib.resources
 import json
+import weakref
 from pathlib import Path
 
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
+from jsonschema.protocols import Validator
 
-from acs_conformance import source
-from acs_conformance.description import (
-    Description,
-    Gateway,
-    Question,
-    Reading,
-)
+from acs_conformance import source, spec_checks
+from acs_conformance.description import Description, Gateway, Question, Reading
 from acs_conformance.errors import DescriptionError, SelectionError
 from acs_conformance.source import Source
 from acs_conformance.spec_builder import Builder
+
+#: Where each description was read from; its own `file` is relative to spec/, whatever the folder is called.
+_opened: weakref.WeakKeyDictionary[Description, Path] = weakref.WeakKeyDictionary()
 
 
 def shipped_root() -> Path:
@@ -76,15 +75,28 @@ def load_folder(folder: Path, root: Path) -> Description:
     Raises:
         DescriptionError: something in it is missing, malformed or contradicts itself.
     """
+    schemas = shipped_root() / "_common"  # the engine's own: what it reads does not depend on the folder
     common = root / "_common"
     if not common.is_dir():
-        common = shipped_root() / "_common"
-    api = source.read(folder / "openapi.yaml")
-    _check_against(api, common / "operation.schema.json")
-    statements = source.read(folder / "statements.yaml")
-    _check_against(statements, common / "statements.schema.json")
-    gateway = _gateway(source.read(common / "rpc.yaml"))
-    return Builder(api, statements, gateway, folder, root).build()
+        common = schemas
+    api = _read(folder / "openapi.yaml", schemas / "operation.schema.json")
+    statements = _read(folder / "statements.yaml", schemas / "statements.schema.json")
+    shared = _read(common / "rpc.yaml", schemas / "rpc.schema.json")
+    description = Builder(api, statements, (shared.path, _gateway(shared)), folder, root).build()
+    _opened[description] = folder
+    return description
+
+
+def opened(description: Description, name: str) -> str:
+    """The file `name` of the folder that `description` was read from, as it was opened."""
+    folder = _opened.get(description)
+    return str(folder / name) if folder is not None else description.file.replace("openapi.yaml", name)
+
+
+def _read(file: Path, schema_file: Path) -> Source:
+    document = source.read(file)
+    _check_against(document, schema_file)
+    return document
 
 
 def _check_against(document: Source, schema_file: Path) -> None:
@@ -99,8 +111,8 @@ def _check_against(document: Source, schema_file: Path) -> None:
 
 
 @functools.lru_cache
-def _profile(file: Path) -> Draft202012Validator:
-    return Draft202012Validator(json.loads(file.read_text(encoding="utf-8")))
+def _profile(file: Path) -> Validator:
+    return spec_checks.profile(json.loads(file.read_text(encoding="utf-8")))
 
 
 @functools.lru_cache
@@ -125,7 +137,9 @@ def _gateway_cached(text: str) -> Gateway:
 
 
 def _gateway(document: Source) -> Gateway:
-    try:
-        return _gateway_cached(json.dumps(document.data))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DescriptionError(document.path, 1, "", f"lacks or misplaces {error}") from error
+    seen = set()
+    for index, entry in enumerate(document.data["questions"]):
+        if entry["id"] in seen:
+            raise document.error(f"/questions/{index}/id", f"repeats the question {entry['id']}")
+        seen.add(entry["id"])
+    return _gateway_cached(json.dumps(document.data))

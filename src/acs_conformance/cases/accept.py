@@ -19,7 +19,7 @@ from acs_conformance.description import Description, Node, Relation, path_of
 #: Items in a list that has no documented maximum, unless one of its enumerations is wider.
 _MANY = 5
 #: Items up to which JSON is written in escapes.
-_FEW = 2
+_FEW = 1
 
 
 def opening_case(description: Description) -> Case:
@@ -260,6 +260,8 @@ def _notations(description: Description, row: Mapping[str, Level], number: int) 
     words = ("", *mangle.EQUIVALENT)
     many = max((value for kind, value in row.values() if kind == "count"), default=1)
     for turn, name in enumerate(sorted(description.json_parameters)):
+        if row.get(name, ("", None))[0] == "absent":
+            continue
         word = words[(number + turn) % len(words)]
         if word == "escapes" and many > _FEW:
             word = "member-order"  # escapes make a text six times as long, and a request has to stay below 8 KiB
@@ -271,14 +273,12 @@ def _item_edits(description: Description, path: str, count: int, number: int) ->
     """What varies inside the items takes turns, another turn in each row."""
     item = description.nodes[f"{path}[]"]
     for child in description.children(item.path) if item.type == "object" else (item,):
-        if item.identifier == "fresh" and child is item:
-            continue  # each request makes such names for itself
         if child.type in ("object", "array") or child.derived or leader(description, child.path) != child.path:
             continue
         for index in range(count):
             location, _ = place(description, child.path, index + 1)
             turn = number - 1 + index
-            if not child.required and turn % 3 == 0:
+            if not child.required and child is not item and turn % 3 == 0:
                 yield Edit("remove", location, None, _absent(description, child.path))
             elif child.type != "string" or "enum" in child.schema:
                 options = values.accepted(description, child.path)

@@ -58,7 +58,7 @@ class Edit:
 class Case:
     """One request, or a sequence of them, made to decide some aspects of requirements."""
 
-    #: A requirement's id with the aspect that names the case: `Op.AppId.pattern#U+0020`.
+    #: A requirement's id with the aspect that names the case: `ListItems.Name.pattern#U+0020`.
     id: str
     operation: str
     kind: Kind

@@ -103,6 +103,8 @@ def _strategy(description: Description, node: Node, keyword: str) -> st.SearchSt
     own = validator_of(description, node.path)
 
     def breaks_this_alone(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+        if value == "" and node.is_parameter and not node.required:
+            return False  # whether it is there at all is an open question
         errors = {str(error.validator) for error in own.iter_errors(value)}
         # A wrong type hides what the other keywords would say.
         return "type" in errors if keyword == "type" else errors == {keyword}

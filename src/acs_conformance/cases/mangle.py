@@ -36,6 +36,8 @@ def _with_duplicate(value: Json) -> str:
     """The first member of the first object twice."""
     if isinstance(value, list) and value:
         return "[" + ",".join([_with_duplicate(value[0]), *(compact(inner) for inner in value[1:])]) + "]"
+    if not isinstance(value, dict) or not value:
+        return compact(value)
     name, inner = next(iter(value.items()))
     return f"{compact(value)[:-1]},{compact(name)}:{compact(inner)}}}"
 
@@ -74,6 +76,19 @@ UNUSUAL: Mapping[str, Callable[[Any], str]] = {
     "surrogate": lambda value: compact(value).replace('":"', '":"\\ud800', 1),
     "not-utf-8": lambda value: compact(value).replace('":"', '":"\udcff', 1),
 }
+
+
+def spoils(word: str, value: Json) -> bool:
+    """Whether what `word` makes of `value` is no JSON: some words have nothing to spoil in some values."""
+    try:
+        json.loads(BROKEN[word](value), parse_constant=_refuse)
+    except ValueError:
+        return True
+    return False
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
 
 
 def mangled(word: str, value: Json) -> str:

@@ -90,7 +90,11 @@ def _float_for_integer(d: Description, _question: Question) -> Probes:
 
 
 def _empty_optional(d: Description, _question: Question) -> Probes:
-    return _everywhere(Edit("set", (node.path,), "") for node in d.parameters if not node.required)
+    return _everywhere(
+        Edit("text" if node.location == "json" else "set", (node.path,), "")
+        for node in d.parameters
+        if not node.required
+    )
 
 
 def _null_optional(d: Description, _question: Question) -> Probes:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from acs_conformance.cases import mangle, values
 from acs_conformance.cases.case import Case, Edit, Op, single
+from acs_conformance.cases.render import Context, base_value
 from acs_conformance.description import Description, Location, Node, Relation, path_of, steps
 
 #: Item counts in which the last item is the broken one; the aspect says which.
@@ -72,7 +73,11 @@ def _required(description: Description, node: Node) -> Iterator[Case]:
 
 
 def _content(description: Description, node: Node) -> Iterator[Case]:
+    sample = base_value(description, node, Context(run_id="r", now=0), "s", 0)
     for word in mangle.BROKEN:
+        # Whether an optional parameter without a text is there at all is an open question.
+        if not mangle.spoils(word, sample) or (word == "empty" and not node.required):
+            continue
         yield _case(description, f"{node.path}.content", word, (Edit("mangle", (node.path,), word),))
 
 

@@ -374,8 +374,9 @@ def _lengths(description: Description, node: Node, thorough: bool) -> Iterator[V
             yield Value("minLength", str(length), (letters * low)[:length])
     if "maxLength" in node.schema:
         high = node.schema["maxLength"]
-        far = (high * 2 + 1, 255, 257, 512, 2048) if thorough else ()
-        for length in dict.fromkeys((high + 1, high + 2, high * 2, 256, 1000, 4096, *far)):
+        far = (high * 2 + 1, 255, 257, 512) if thorough else ()
+        # No more than that: what follows from the value grows with it, and a request has to stay below 8 KiB.
+        for length in dict.fromkeys((high + 1, high + 2, high * 2, 256, 1000, 2048, *far)):
             if length > high:
                 yield Value("maxLength", str(length), (letters * (length // len(letters) + 1))[:length])
 

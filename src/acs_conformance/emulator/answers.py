@@ -106,7 +106,9 @@ class Answers:
         row = self._description.errors[self._row(breach)]
         code = row.name
         if row.name in self._suffixed:
-            code += self._suffix(breach.location)
+            ended = code + self._suffix(breach.location)
+            # A row may admit some endings only; a server that keeps the contract says no others.
+            code = ended if _is_code_of(row, ended) else code
         body = {_REQUEST_ID: request_id, "Code": code, "Message": self._message(breach)}
         if self._policy["members"] == "gateway":
             body = _with_gateway_members(body, request, request_id, code, self._description.product)
@@ -148,6 +150,10 @@ class Answers:
 
 
 _POINTS = ("order", "suffix", "vacant", "refusal", "message", "members")
+
+
+def _is_code_of(row: ErrorRow, code: str) -> bool:
+    return re.fullmatch(row.schema["properties"]["Code"]["pattern"], code, re.ASCII) is not None
 
 
 def _admits_suffix(row: ErrorRow) -> bool:
