@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--operator", help="only faults of this mutation operator")
     parser.add_argument("--sample", type=measure.between(0, 300), default=60, help="take no more than this")
     parser.add_argument(
-        "--ways", default="plan,help,plain", help="of plan, help (st with help), plain (st as it comes)"
+        "--ways", default="plan,help,plain", help="of plan, help (st with help), plain (st as it comes); or none"
     )
     parser.add_argument("--max-examples", type=measure.between(1, 5000), default=400, help="of st run")
     parser.add_argument("--max-seconds", type=measure.between(5, 300), default=120, help="of each run on a server")
@@ -98,8 +98,10 @@ def main() -> None:
     sample = [f for f in catalogue(description) if options.operator in (None, f.operator)][:: options.every]
     sample = sample[: options.sample]
     tested = plan(description, "standard", options.seed)
-    found = {way: _all(way, sample, tested, options) for way in ways}
-    _print(found, sample)
+    measure.say("servers with a fault", len(sample))
+    caught = {way: _print_way(way, _all(way, sample, tested, options), sample) for way in ways}
+    if caught:
+        _print_comparison(caught, sample)
     if options.repeats:
         _timed(options)
 
@@ -220,35 +222,37 @@ def _st_environment(way: str) -> dict[str, str]:
 _NAMES = {"plan": "standard plan", "help": "st run with help", "plain": "st run as it comes"}
 
 
-def _print(found: dict[str, list[Found]], sample: list[Seed]) -> None:
-    caught: dict[str, list[bool]] = {}
-    measure.say("servers with a fault", len(sample))
-    for way, (faultless, *others) in found.items():
-        name = _NAMES[way]
-        caught[way] = [bool(other.alarms - faultless.alarms) for other in others]
-        measure.say(f"{name}: found", f"{sum(caught[way])} of {len(sample)}")
-        standard = [c for c, fault in zip(caught[way], sample, strict=True) if fault.found_at == "standard"]
-        measure.say("  of those that the standard depth promises to find", f"{sum(standard)} of {len(standard)}")
-        until = [o.requests for o, c in zip(others, caught[way], strict=True) if c]
-        measure.say("  requests, median, where found", f"{statistics.median(until):.0f}" if until else "-")
-        measure.say("  requests in all", f"{sum(o.requests for o in others):,}")
-        measure.say("  false alarms on the faultless server", ", ".join(sorted(faultless.alarms)) or "none")
+def _print_way(way: str, results: list[Found], sample: list[Seed]) -> list[bool]:
+    """The figures of one way, as soon as they are there; whether each server was found."""
+    faultless, *others = results
+    caught = [bool(other.alarms - faultless.alarms) for other in others]
+    measure.say(f"{_NAMES[way]}: found", f"{sum(caught)} of {len(sample)}")
+    standard = [c for c, fault in zip(caught, sample, strict=True) if fault.found_at == "standard"]
+    measure.say("  of those that the standard depth promises to find", f"{sum(standard)} of {len(standard)}")
+    until = [o.requests for o, c in zip(others, caught, strict=True) if c]
+    measure.say("  requests, median, where found", f"{statistics.median(until):.0f}" if until else "-")
+    measure.say("  requests in all", f"{sum(o.requests for o in others):,}")
+    measure.say("  false alarms on the faultless server", ", ".join(sorted(faultless.alarms)) or "none")
+    return caught
+
+
+def _print_comparison(caught: dict[str, list[bool]], sample: list[Seed]) -> None:
     grouped: dict[str, list[int]] = collections.defaultdict(list)
     for number, fault in enumerate(sample):
         grouped[fault.operator].append(number)
-    print(f"\n{'by operator':<24}{'servers':>8}" + "".join(f"{_NAMES[way]:>20}" for way in found))
+    print(f"\n{'by operator':<24}{'servers':>8}" + "".join(f"{_NAMES[way]:>20}" for way in caught))
     for operator, numbers in grouped.items():
-        counts = "".join(f"{sum(caught[way][n] for n in numbers):>20}" for way in found)
+        counts = "".join(f"{sum(caught[way][n] for n in numbers):>20}" for way in caught)
         print(f"{operator:<24}{len(numbers):>8}{counts}")
-    if "plan" in found:
+    if "plan" in caught:
         missed = [fault for fault, is_caught in zip(sample, caught["plan"], strict=True) if not is_caught]
         print("\nnot found by the standard plan:" if missed else "")
         for fault in missed:
             print(f"  {fault.id} (promised at depth {fault.found_at})")
-        for way in [way for way in found if way != "plan"]:
+        for way in [way for way in caught if way != "plan"]:
             only = [f.id for f, a, b in zip(sample, caught[way], caught["plan"], strict=True) if a and not b]
             print(f"found by {_NAMES[way]} alone: {', '.join(only) or 'none'}")
-    print()
+    print(flush=True)
 
 
 def _timed(options: argparse.Namespace) -> None:

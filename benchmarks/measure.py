@@ -156,4 +156,4 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> str:
 
 def say(name: str, value: object) -> None:
     """One figure."""
-    print(f"{name:<64} {value}")
+    print(f"{name:<64} {value}", flush=True)

@@ -9,7 +9,7 @@ from urllib.parse import quote_plus, urlencode
 
 from acs_conformance import spec_folder
 from acs_conformance.emulator.core import Emulator, Settings
-from acs_conformance.emulator.policy import Policy
+from acs_conformance.emulator.policy import Policy, options
 from acs_conformance.message import RawRequest, RawResponse
 
 ACTION = "StartRtcCloudTranscode"
@@ -65,12 +65,34 @@ def start(**changes):
     return request(target(**changes))
 
 
+#: A server that takes whatever it may take: the tests of single choices change one of these.
+LENIENT = {
+    "InputParam.SingleSubUserParam.UserId.beyond": "taken",
+    "OutputParams.many": "taken",
+    "OutputParams[].UserId.beyond": "taken",
+    "OutputParams[].UserToken.empty": "taken",
+    "wire.duplicate-member": "last",
+    "wire.empty-optional": "absent",
+    "wire.form-body": "counts",
+    "wire.method": "taken",
+    "wire.null-optional": "absent",
+    "wire.repeated-parameter": "last",
+}
+
+
+def lenient(descriptions):
+    """`LENIENT`, as far as these descriptions have such points."""
+    known = {point for description in descriptions for point in options(description)}
+    return {point: choice for point, choice in LENIENT.items() if point in known}
+
+
 def emulator(*, choices=None, fault=None, clock=lambda: NOW_S, descriptions=None, **settings):
     """An emulator that asks for no signature."""
+    descriptions = descriptions or {ACTION: DESCRIPTION}
     return Emulator(
-        descriptions or {ACTION: DESCRIPTION},
+        descriptions,
         settings=Settings(authenticate=False, **settings),
-        policy=Policy(choices=choices or {}),
+        policy=Policy(choices=lenient(descriptions.values()) | (choices or {})),
         fault=fault,
         clock=clock,
     )
@@ -127,7 +149,7 @@ paths:
                 required: [RequestId, Toys, Total]
                 properties:
                   RequestId: {type: string}
-                  Total: {type: integer, minimum: 3}
+                  Total: {type: integer}
                   Mark: {type: string, x-never-repeats: true}
                   Toys:
                     type: array

@@ -335,7 +335,7 @@ def test_dry_run_prints_commands_and_sends_nothing(tmp_path):
     for line in lines:
         words = shlex.split(line)
         assert words[:4] == ["curl", "-sS", "-X", words[3]]
-        assert words[4].startswith("$ACS_ENDPOINT/?")
+        assert words[4].startswith("$ACS_ENDPOINT/")
         assert not re.search(r"[`$]", words[4].removeprefix("$ACS_ENDPOINT"))
     assert ended.out.splitlines()[0] == f"# {OPENING}"
     assert KEYS.access_key_secret not in ended.out

@@ -10,9 +10,23 @@ import pytest
 from acs_conformance import signing
 from acs_conformance.emulator.core import Emulator, Settings
 from acs_conformance.emulator.gateway import AccessKeys
+from acs_conformance.emulator.policy import Policy
 from acs_conformance.message import header
 from acs_conformance.signing import Credentials
-from emulator_calls import ACTION, DESCRIPTION, NOW_S, VERSION, body, code, encoded, outcome, request, start, target
+from emulator_calls import (
+    ACTION,
+    DESCRIPTION,
+    NOW_S,
+    VERSION,
+    body,
+    code,
+    encoded,
+    lenient,
+    outcome,
+    request,
+    start,
+    target,
+)
 
 KEY = Credentials(access_key_id="testAk", access_key_secret="testSecret")
 TEMPORARY = Credentials(access_key_id="STS.ak", access_key_secret="stsSecret", security_token="stsToken")
@@ -36,7 +50,8 @@ class Clock:
 
 
 def gateway(clock=lambda: NOW_S, **settings):
-    return Emulator({ACTION: DESCRIPTION}, settings=Settings(access_keys=KEYS, **settings), clock=clock)
+    policy = Policy(choices=lenient([DESCRIPTION]))
+    return Emulator({ACTION: DESCRIPTION}, settings=Settings(access_keys=KEYS, **settings), policy=policy, clock=clock)
 
 
 def signed(raw=PLAIN, *, credentials=KEY, now=NOW, nonce="nonce", action=ACTION, version=VERSION):
