@@ -152,10 +152,8 @@ paths:
                   Total: {type: integer}
                   Mark: {type: string, x-never-repeats: true}
                   Toys:
-                    type: array
-                    items:
-                      type: object
-                      properties: {Name: {type: string, examples: [ball]}, New: {type: boolean}}
+                    type: object
+                    properties: {Name: {type: string, examples: [ball]}, New: {type: boolean}}
         "409":
           description: Refused.
           content: {application/json: {schema: {$ref: "#/components/schemas/Odd"}}}

@@ -11,7 +11,7 @@ import pytest
 
 import servers
 from acs_conformance import cli, spec_folder
-from acs_conformance.exchange import HttpSender
+from acs_conformance.http_sender import HttpSender
 from acs_conformance.message import RawRequest, header
 from acs_conformance.record import BODY_LIMIT
 

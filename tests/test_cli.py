@@ -252,7 +252,7 @@ def test_4_an_error_of_ours_names_itself_and_leaves_what_was_recorded(tmp_path):
 
 
 def test_run_leaves_nothing_but_its_report(tmp_path):
-    assert acs("run", "--report-dir", "r", "--depth", "quick", folder=tmp_path).code == 0
+    assert acs("run", "--report-dir", "r", "--no-self-check", folder=tmp_path).code == 0
     assert {path.name for path in tmp_path.iterdir()} == {"r"}
     visible = {path.name for path in (tmp_path / "r").iterdir() if not path.name.startswith(".")}
     assert visible == {"journal.jsonl", "junit.xml", "report.html", "report.json"}

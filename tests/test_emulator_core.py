@@ -310,7 +310,7 @@ def test_operation_that_creates_nothing_is_answered_from_its_schema(tmp_path):
     play = emulator(descriptions={TOYS_ACTION: toys(tmp_path)}, id_seed="0" * 18)
     answer = body(ask(play, "Owner=1&Broken=true&Weight=1.5&Filter=%7B%22Min%22%3A1%7D"))
     assert answer.pop("Mark") != answer.pop("RequestId").lower()
-    assert answer == {"Total": 3, "Toys": [{"Name": "ball", "New": False}]}
+    assert answer == {"Total": 0, "Toys": {"Name": "ball", "New": False}}
     assert len(play.jobs) == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import random
 import shutil
@@ -210,9 +211,12 @@ def test_journal_goes_on_after_a_torn_line(torn, cut):
     try:
         reader = Store(folder)
     except ReportError as error:
-        pytest.fail(str(error))
-    reader.close()
-    assert reader.exchanges == [exchange(number) for number in (1, 2, 3, 4)]
+        found: object = str(error)
+    else:
+        reader.close()
+        found = reader.exchanges
+    gc.collect()  # what a refused journal left open is complained of here, and not in another test
+    assert found == [exchange(number) for number in (1, 2, 3, 4)]
 
 
 def test_journal_is_shared_while_both_write(tmp_path):

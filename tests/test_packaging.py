@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import shutil
 import subprocess
 import sys
@@ -33,7 +34,8 @@ def shipped(folder: str) -> set[str]:
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory):
     """The wheel, opened; built once for all workers, from a copy, so that the tree stays as it is."""
-    shared = tmp_path_factory.getbasetemp().parent / "acs-conformance-wheel"
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "acs-conformance-wheel"
     with FileLock(f"{shared}.lock"):
         if not list(shared.glob("*.whl")):
             copy = shared / "copy"

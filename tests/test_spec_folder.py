@@ -7,13 +7,14 @@ import fnmatch
 import json
 import re
 import shutil
+import textwrap
 from dataclasses import dataclass
 
 import pytest
 import schemathesis
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from acs_conformance import requirement, source, spec_folder
+from acs_conformance import requirement, source, spec_folder, trait
 from acs_conformance.errors import DescriptionError, SelectionError
 from spec_copies import FOLDER, OPERATION, Copy, copy_to
 
@@ -269,6 +270,19 @@ UNREADABLE = [
     Broken("tag", "tags: [live]", "tags: !of-ours live", "", "!of-ours", pointer="/paths/~1/post/tags"),
     Broken("python-tag", "tags: [live]", "tags: !!python/object:os.system [live]", "", "!!python"),
     Broken("merge-key", "      tags: [live]\n", "      <<: { tags: [live] }\n", "", "<<"),
+    Broken("alias", "tags: [live]", "tags: [&a live, *a]", "is an alias", "&a live", pointer="/paths/~1/post/tags/1"),
+    Broken("alias-of-itself", "tags: [live]", "tags: &a [*a]", "is an alias", "&a [", pointer="/paths/~1/post/tags/0"),
+    Broken("half-a-character", "tags: [live]", 'tags: ["\\ud800"]', "no str", "ud800", pointer="/paths/~1/post/tags/0"),
+    Broken("beyond-unicode", "tags: [live]", 'tags: ["\\UFFFFFFFF"]', "is not valid YAML", None),
+    Broken(
+        "infinity",
+        "minimum: 10\n",
+        "minimum: -.inf\n",
+        "no notation",
+        "-.inf",
+        pointer=f"{PARAMETERS}/4/schema/minimum",
+    ),
+    Broken("key-of-two-lines", "tags: [live]", 'tags: [{"a\\nb": 1}]', "can't be printed", "a\\nb"),
     Broken("too-deep", "tags: [live]", f"tags: {'[' * 400}{']' * 400}", "deep|nest", "tags: [["),
 ]
 
@@ -564,6 +578,88 @@ NAMES = [
 ]
 
 CONTRADICTIONS = [
+    Broken(
+        "constant-in-a-request",
+        "minimum: 10\n",
+        "minimum: 10\n            const: 10\n",
+        "const is not checked in a request",
+        "const: 10",
+        pointer=f"{PARAMETERS}/4/schema/const",
+    ),
+    Broken(
+        "keyword-of-an-answer-that-nobody-evaluates",
+        "description: The id of the job.\n                    minLength: 1\n",
+        "description: The id of the job.\n                    minimum: 1\n",
+        "minimum is not checked in an answer",
+        "minimum: 1",
+        after="The id of the job",
+        pointer=f"{RESPONSES}/200/{JSON}/properties/TaskId/minimum",
+    ),
+    Broken(
+        "relation-between-two-types",
+        "from: InputParam.SingleSubUserParam.UserId",
+        "from: MaxIdleTime",
+        "of type integer",
+        "from: MaxIdleTime",
+        pointer=f"{RELATIONS}/1/from",
+    ),
+    Broken(
+        "relation-twice",
+        "          open: OutputParams[].ChannelId.unsupported\n",
+        "          open: OutputParams[].ChannelId.unsupported\n"
+        "        - { relation: unique, of: 'OutputParams[].UserId' }\n",
+        r"repeats the relation OutputParams\[\].UserId.unique",
+        "- { relation: unique",
+        pointer=f"{RELATIONS}/3",
+    ),
+    Broken(
+        "scope-that-is-no-parameter",
+        "within: ChannelId",
+        "within: InputParam",
+        "no parameter that is a text",
+        "within:",
+        pointer=f"{RELATIONS}/0/within",
+    ),
+    Broken(
+        "error-rows-of-two-forms",
+        "    Forbidden:\n      type: object\n      required: [RequestId, Code, Message]\n",
+        "    Forbidden:\n      type: object\n      required: [RequestId, Code]\n",
+        "differs from InvalidParameter",
+        "    Forbidden:",
+        pointer="/components/schemas/Forbidden",
+    ),
+    Broken(
+        "error-row-by-another-code",
+        "const: Forbidden",
+        "const: Forbiden",
+        "does not allow the code Forbidden",
+        "const: Forbiden",
+        pointer="/components/schemas/Forbidden/properties/Code",
+    ),
+    Broken(
+        "error-row-without-a-code-to-tell-it-by",
+        "Code: { type: string, const: Forbidden }",
+        "Code: { type: string, enum: [Forbidden] }",
+        "no answer is told by it",
+        "enum: [Forbidden]",
+        pointer="/components/schemas/Forbidden/properties/Code",
+    ),
+    Broken(
+        "question-by-a-keyword-that-nobody-evaluates",
+        "matches: { const: 1 }",
+        "matches: { not: { cnst: 1 } }",
+        "cnst",
+        "cnst",
+        pointer=f"{QUESTIONS}/1/matches",
+    ),
+    Broken(
+        "question-unless-derived-about-a-plain-value",
+        "matches: { const: 1 }\n",
+        "matches: { const: 1 }\n          unless-derived: true\n",
+        "has no x-derived",
+        "unless-derived: true",
+        pointer=f"{QUESTIONS}/1/unless-derived",
+    ),
     Broken(
         "error-row-without-Code",
         "        Code: { type: string, const: Forbidden }\n",
@@ -992,6 +1088,28 @@ def test_a_keyword_of_an_answer_is_refused_or_becomes_a_requirement(copy, keywor
     if description is not None:
         keys = [r.key for r in requirement.derive(description)]
         assert f"response.TaskId.{keyword.partition(':')[0]}" in keys
+
+
+def test_the_words_of_the_shared_traits_are_those_that_the_engine_knows():
+    schema = json.loads((spec_folder.shipped_root() / "_common" / "rpc.schema.json").read_text(encoding="utf-8"))
+    assert set(schema["$defs"]["trait"]["enum"]) == set(trait.WORDS) - {"schema", "relation"}
+
+
+def test_a_member_of_a_request_may_be_a_reference(copy):
+    id_time = "              schema:\n                type: object\n                required: [SingleSubUserParam]\n"
+    copy.replace(API, id_time, f"{id_time}                description: Words beside it.\n")
+    before = copy.load()
+    text = copy.file(API).read_text(encoding="utf-8")
+    start = text.index("                  SingleSubUserParam:\n") + len("                  SingleSubUserParam:\n")
+    end = text.index("        - name: OutputParams\n")
+    body = text[start:end]
+    moved = f"    User:\n{textwrap.indent(textwrap.dedent(body), '      ')}"
+    text = f'{text[:start]}                    $ref: "#/components/schemas/User"\n{text[end:]}'.rstrip("\n")
+    copy.file(API).write_text(f"{text}\n{moved}", encoding="utf-8")
+    after = copy.load()
+    assert after.request_schema == before.request_schema
+    line = after.nodes["InputParam.SingleSubUserParam.UserId"].keyword_lines["minLength"]
+    assert line == copy.line_of(API, "minLength", after="    User:")
 
 
 def test_a_description_is_plain_data_afterwards():

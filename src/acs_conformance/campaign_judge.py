@@ -76,7 +76,9 @@ def memory_of(descriptions: Mapping[str, Description], judged: Iterable[tuple[Ex
 
 
 def judge_campaign(
-    descriptions: Mapping[str, Description], cases: Mapping[str, Case], exchanges: Iterable[Exchange]
+    descriptions: Mapping[str, Description],
+    cases: Mapping[str, Case],
+    exchanges: Iterable[Exchange],
 ) -> CampaignJudgement:
     """Judge all exchanges of a campaign.
 
@@ -239,7 +241,9 @@ def parent_of(case_id: str) -> str:
 
 
 def _blamed(
-    observations: list[Observation], results: Mapping[str, CaseResult], exchanges: list[Exchange]
+    observations: list[Observation],
+    results: Mapping[str, CaseResult],
+    exchanges: list[Exchange],
 ) -> list[Observation]:
     """Failures of packed cases counted for the requirement that an explaining case has shown to be the broken one."""
     case_of = {exchange.number: exchange.case for exchange in exchanges}

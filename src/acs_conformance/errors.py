@@ -68,7 +68,8 @@ class SelectionError(UsageError):
         elif len(self.known) <= 12:
             hint = f"Known: {', '.join(self.known) or 'none'}."
         else:
-            hint = f"There are {len(self.known)}; `acs-conformance requirements` lists what can be selected."
+            lister = "faults" if kind == "fault" else "requirements"
+            hint = f"There are {len(self.known)}; `acs-conformance {lister}` lists what can be selected."
         super().__init__(f"no {kind} is called {name!r}. {hint}")
 
 

@@ -1,32 +1,24 @@
-"""Send requests and record what comes back: the one place where requests are signed, timed and redacted.
+"""Record exchanges: the one place where what is sent and received is timed and redacted.
 
-In: an unsigned request. Out: an `Exchange` without secrets. A failure of the target or of the way to it is recorded,
-never raised. `HttpSender` speaks to a real address; anything else with a `send` does as well.
+In: an unsigned request and a `Sender` that takes it to the target. Out: an `Exchange` without secrets. The judges say
+the same of the record as of the exchange itself.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
-
-import httpx
 
 from acs_conformance.derived import REDACTED, REDACTED_OTHER, is_packed, is_well_made
 from acs_conformance.description import Description, get, locations
 from acs_conformance.encoding import percent_encode
 from acs_conformance.message import RawRequest, RawResponse
-from acs_conformance.record import BODY_LIMIT, STALE, Exchange
-from acs_conformance.signing import Acs3HmacSha256, Credentials
+from acs_conformance.record import Exchange
 from acs_conformance.wire import compact, decode, encode_query, plain, with_value
-
-#: Seconds to connect, and in all until an answer is read; a slow drip of bytes ends here too.
-CONNECT_S = 5.0
-ANSWER_S = 30.0
 
 #: Characters from which on a secret is replaced wherever it stands.
 _LONG = 16
@@ -45,6 +37,8 @@ class Reply:
     failure: str = ""
     #: Whether no connection could be made at all.
     is_unreachable: bool = False
+    #: What must not be written down of this request, such as its signature.
+    secrets: tuple[str, ...] = ()
 
 
 class Sender(Protocol):
@@ -53,123 +47,6 @@ class Sender(Protocol):
     def send(self, description: Description, request: RawRequest) -> Reply:
         """Send one unsigned request and wait for the answer."""
         ...
-
-
-class HttpSender:
-    """Signed requests over HTTP with one httpx client, byte for byte as they were built."""
-
-    def __init__(
-        self,
-        url: str,
-        credentials: Credentials,
-        *,
-        user_agent: str,
-        answer_s: float = ANSWER_S,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        """Prepare a client; nothing is sent.
-
-        Args:
-            url: scheme, host and port of the target.
-            credentials: what requests are signed with.
-            user_agent: says who is asking.
-            answer_s: seconds in which an answer has to be there.
-            transport: instead of the network, for tests.
-        """
-        self._url = httpx.URL(url)
-        self._credentials = credentials
-        self._answer_s = answer_s
-        self._auth: dict[str, Acs3HmacSha256] = {}
-        self._user_agent = user_agent
-        self._transport = transport
-        self._client = self._new_client(kept=1)
-        #: Whether connections are used again, and whether the one of the last request was new.
-        self._keeps = True
-        self._is_new = False
-
-    def _new_client(self, *, kept: int) -> httpx.Client:
-        return httpx.Client(
-            headers={"accept": "application/json", "user-agent": self._user_agent},
-            timeout=httpx.Timeout(self._answer_s, connect=CONNECT_S),
-            limits=httpx.Limits(max_keepalive_connections=kept),
-            follow_redirects=False,
-            trust_env=False,
-            transport=self._transport,
-        )
-
-    def _trace(self, event: str, _info: object) -> None:
-        if event == "connection.connect_tcp.started":
-            self._is_new = True
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
-
-    def send(self, description: Description, request: RawRequest) -> Reply:
-        """Sign and send one request."""
-        auth = self._auth.get(description.operation)
-        if auth is None:
-            auth = Acs3HmacSha256(self._credentials, action=description.operation, version=description.version)
-            self._auth[description.operation] = auth
-        outgoing = self._client.build_request(
-            request.method,
-            self._url,
-            content=request.body or None,
-            headers=dict(request.headers),
-            extensions={"target": request.target.encode("ascii"), "trace": self._trace},
-        )
-        self._is_new = False
-        try:
-            response = self._client.send(outgoing, auth=auth, stream=True)
-            try:
-                return self._read(response)
-            finally:
-                response.close()
-        except httpx.HTTPError as error:
-            closed = isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError)
-            if closed and self._keeps and not self._is_new:
-                # Closed by the target between two requests, or by this one: only a new connection can tell. From now
-                # on each request has its own, so this is said once at the most.
-                self._keeps = False
-                self._client.close()
-                self._client = self._new_client(kept=0)
-                return Reply(None, STALE)
-            unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-            return Reply(None, _failure(error), is_unreachable=unreachable)
-        except ssl.SSLError as error:
-            return Reply(None, f"TLS failed: {error.reason or error}", is_unreachable=True)
-
-    def _read(self, response: httpx.Response) -> Reply:
-        """The body up to the limit; what is longer is cut, for no documented answer comes near it."""
-        deadline = time.monotonic() + self._answer_s
-        body = b""
-        try:
-            for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) >= BODY_LIMIT:
-                    break
-                if time.monotonic() > deadline:
-                    return Reply(None, f"the answer was not complete after {self._answer_s:g} s")
-        except httpx.DecodingError:
-            body = b"(undecodable content encoding)"
-        headers = tuple((name, value) for name, value in response.headers.multi_items())
-        return Reply(RawResponse(response.status_code, headers, body[:BODY_LIMIT]))
-
-
-def _failure(error: httpx.HTTPError) -> str:
-    """Why there was no answer, in words that don't depend on the platform."""
-    text = str(error)
-    if "CERTIFICATE_VERIFY_FAILED" in text or "SSL" in text:
-        return f"TLS failed: {text}"
-    kinds: tuple[tuple[type[Exception], str], ...] = (
-        (httpx.ConnectTimeout, f"no connection within {CONNECT_S:g} s"),
-        (httpx.ConnectError, f"no connection: {text or 'refused'}"),
-        (httpx.TimeoutException, "no answer in time"),
-        (httpx.RemoteProtocolError, "the connection was closed, or the answer is not HTTP"),
-        (httpx.ReadError, "the connection was closed"),
-        (httpx.WriteError, "the connection was closed while sending"),
-    )
-    return next((words for kind, words in kinds if isinstance(error, kind)), f"{type(error).__name__}: {text}")
 
 
 class Recorder:
@@ -197,9 +74,7 @@ class Recorder:
         elapsed_s = time.perf_counter() - start
         shown, credentials = redacted(description, request)
         response = reply.response
-        # A gateway may quote the request in its answer, encoded once or, in what was to be signed, twice.
-        quoted = (percent_encode(text) for text in credentials)
-        hidden = (*self._hidden, *credentials, *quoted, *(percent_encode(percent_encode(text)) for text in credentials))
+        hidden = (*self._hidden, *reply.secrets, *(form for text in credentials for form in _forms(text)))
         if response is not None:
             response = _without(response, hidden)
         return (
@@ -217,6 +92,17 @@ class Recorder:
             ),
             reply.is_unreachable,
         )
+
+
+def _forms(credential: str) -> Iterator[str]:
+    """A credential as an answer may repeat it: as it is, encoded as in a query, or twice as in what was to be signed.
+
+    Without the padding, which JSON writers escape in ways of their own.
+    """
+    text = credential.rstrip("=")
+    yield text
+    once = percent_encode(text)
+    yield from (once, percent_encode(once), once.lower(), text.replace("/", "\\/"), text.replace("+", " "))
 
 
 def _without(response: RawResponse, hidden: tuple[str, ...]) -> RawResponse:

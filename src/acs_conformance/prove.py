@@ -26,6 +26,7 @@ from acs_conformance.cases.render import Context, render
 from acs_conformance.description import Description
 from acs_conformance.emulator.core import Emulator, Settings
 from acs_conformance.emulator.policy import Policy, variants
+from acs_conformance.errors import SelectionError
 from acs_conformance.exchange import Recorder, Reply
 from acs_conformance.faults import Seed, catalogue
 from acs_conformance.judge import Judgement
@@ -149,6 +150,8 @@ def prove(
     numbers = [
         n for n, fault in enumerate(catalogue(description)) if only is None or requirement.matches(only, fault.id)
     ]
+    if not numbers:
+        raise SelectionError("fault", only or "", [fault.id for fault in catalogue(description)])
     chosen = numbers[:: sample or 1]
     servers = range(len(variants(description))) if only is None else range(0)
     work = [("fault", n) for n in chosen] + [("variant", n) for n in servers]

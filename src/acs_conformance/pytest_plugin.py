@@ -97,9 +97,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if folder is None:
         return
     _stop_emulator(folder)
-    if _STATE in config.stash and (folder / "journal.jsonl").exists():
-        current = config.stash[_STATE]
-        current.finish()
+    if (folder / "journal.jsonl").exists() and (_STATE in config.stash or config.getoption("--acs-report-dir")):
+        _session(config).finish()  # the controller of xdist has no session of its own yet
     undecided = any(folder.glob("undecided-*")) or _is_undecided(config)
     if exitstatus == pytest.ExitCode.OK and undecided:
         session.exitstatus = _CODE_UNDECIDED

@@ -86,8 +86,10 @@ def assemble(
     pending = "the run has not ended" if not is_complete and not stopped else stopped
     results: list[Result] = []
     for plan in plans:
-        chosen = selected[plan.description.operation]
-        results += verdicts(chosen, plan.aspects, judged, stopped=pending)
+        chosen = frozenset(requirement.id for requirement in selected[plan.description.operation])
+        judged_all = verdicts(requirements_of.derive(plan.description), plan.aspects, judged, stopped=pending)
+        # A selection says what is tested; a failure that was seen on the way is never left out.
+        results += [r for r in judged_all if r.requirement.id in chosen or r.verdict is Verdict.FAIL]
     code = exit_code(results, has_error=has_error)
     by_number = {exchange.number: exchange for exchange in exchanges}
     findings = of_requirements(descriptions, results, judged, by_number, _command(info))

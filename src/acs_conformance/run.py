@@ -22,8 +22,9 @@ from acs_conformance.cases import Depth, Plan, plan
 from acs_conformance.cases.case import Case, requirement_of
 from acs_conformance.cases.render import Context
 from acs_conformance.description import Description
-from acs_conformance.errors import UsageError
-from acs_conformance.exchange import HttpSender, Recorder
+from acs_conformance.errors import SelectionError, UsageError
+from acs_conformance.exchange import Recorder
+from acs_conformance.http_sender import HttpSender
 from acs_conformance.requirement import Requirement
 from acs_conformance.results import Outcome, RunInfo, assemble
 from acs_conformance.store import Store
@@ -72,6 +73,8 @@ class Run:
             raise UsageError(f"--run-id {self.run_id!r}: use 1 to 12 lower-case letters and digits")
         self._baseline = readings_in(options.baseline) if options.baseline is not None else {}
         known = spec_folder.folders(options.spec_root or spec_folder.shipped_root())
+        if not known:
+            raise UsageError(f"{options.spec_root}: no operation is described there")
         names = options.operations or tuple(known)
         self.descriptions: dict[str, Description] = {
             name: spec_folder.load(name, options.spec_root) for name in dict.fromkeys(names)
@@ -91,7 +94,12 @@ class Run:
         if self.options.only is None:
             return whole
         aspect = self.options.only if "#" in self.options.only else None
-        return whole.restricted((r.id for r in self.selected[description.operation]), aspect)
+        part = whole.restricted((r.id for r in self.selected[description.operation]), aspect)
+        if aspect is not None and not any(requirement.matches(aspect, name) for c in part.cases for name in c.aspects):
+            chosen = {r.id for r in self.selected[description.operation]}
+            known = [name for case in whole.cases for name in case.aspects if requirement_of(name) in chosen]
+            raise SelectionError("case", aspect, dict.fromkeys(known))
+        return part
 
     @property
     def context(self) -> Context:

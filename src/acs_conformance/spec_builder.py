@@ -244,6 +244,8 @@ class Builder:
                         raise self.api.error(at, f"has no property {member}")
                 inlined = self._answer(place, is_body=True, is_row=True)
                 rows[name] = ErrorRow(name=name, status=int(status), schema=inlined, line=self.api.line(at))
+        for name, keyword, reason in spec_checks.row_problems(rows):
+            raise self.api.error(f"/components/schemas/{name}{keyword}", reason)
         return success, rows
 
     def _answer(
@@ -281,17 +283,13 @@ class Builder:
         result: dict[str, Relation] = {}
         for index, entry in enumerate(self.operation.get("x-relations", [])):
             pointer = f"{self.base}/x-relations/{index}"
-            side = next((key for key in ("from", "to") if key in entry), None)
-            if side is not None and "[]" in self._path(entry[side], f"{pointer}/{side}"):
-                raise self.api.error(f"{pointer}/{side}", f"compares with {entry[side]}, which is not one value")
-            within = entry.get("within")
-            if within is not None and not self.nodes[self._path(within, f"{pointer}/within")].is_parameter:
-                raise self.api.error(f"{pointer}/within", f"is {within}, which is no parameter")
+            for key, reason in spec_checks.relation_problems(entry, self.nodes):
+                raise self.api.error(f"{pointer}/{key}", reason)
             relation = Relation(
                 word=entry["relation"],
-                of=self._path(entry["of"], f"{pointer}/of"),
-                other=entry[side] if side is not None else None,
-                within=within,
+                of=entry["of"],
+                other=entry.get("from") or entry.get("to"),
+                within=entry.get("within"),
                 open=entry.get("open"),
                 line=self.api.line(pointer),
             )
@@ -353,6 +351,8 @@ class Builder:
         pointer = f"{self.base}/x-creates"
         if entry["id"] not in success.get("properties", {}):
             raise self.api.error(f"{pointer}/id", f"{entry['id']} is not in the success body")
+        if success["properties"][entry["id"]]["type"] != "string":
+            raise self.api.error(f"{pointer}/id", f"{entry['id']} is no text")
         for name, value in entry.get("short-lived", {}).items():
             at = f"{pointer}/short-lived/{source.escape(name)}"
             node = self.nodes[self._path(name, at)]

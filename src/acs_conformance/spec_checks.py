@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 from jsonschema.exceptions import SchemaError
 from jsonschema.protocols import Validator
 
-from acs_conformance.description import Json, Node
+from acs_conformance.description import ErrorRow, Json, Node
 from acs_conformance.errors import SelectionError
 from acs_conformance.violation import compiled, is_integer, validator
 
@@ -24,7 +24,7 @@ Problem = tuple[str, str]
 
 #: Keywords that say something about a type; the others say something about every type.
 _KEYWORDS = {
-    "string": {"pattern", "minLength", "maxLength", "format", "x-identifier", "x-derived"},
+    "string": {"pattern", "minLength", "maxLength", "format", "x-identifier", "x-derived", "x-never-repeats"},
     "integer": {"minimum", "maximum"},
     "number": {"minimum", "maximum"},
     "boolean": set[str](),
@@ -38,6 +38,9 @@ _ANSWERS_ONLY = frozenset({"const", "oneOf", "x-never-repeats"})
 #: What the judge holds a member of an answer to, and what is for people.
 _OF_ANSWERS = frozenset({"type", "required", "properties", "minLength", "pattern", "enum", "x-never-repeats"})
 _FOR_PEOPLE = frozenset({"description", "examples"})
+
+#: Items beyond which no list fits into a request target, however short they are.
+_MOST_ITEMS = 10_000
 
 #: Keywords of a question's `matches` that lead to further schemas: one, a list, a mapping.
 _BELOW_ONE = ("not", "if", "then", "else", "items", "contains", "additionalProperties", "propertyNames")
@@ -166,7 +169,56 @@ def answer_problems(raw: Mapping[str, Json], *, is_body: bool, is_code: bool) ->
     yield from _contradicted(raw, {k: v for k, v in raw.items() if k not in ("properties", "required")})
 
 
-# --- questions ------------------------------------------------------------------------------------------------------
+def row_problems(rows: Mapping[str, ErrorRow]) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with the error rows together: name of the row, where below it, and reason."""
+    seen: dict[str, str] = {}
+    for name, row in rows.items():
+        code = row.schema["properties"]["Code"]
+        told_by = json.dumps([code.get("const"), code.get("pattern")])
+        if not validator(code).is_valid(name):
+            yield name, "/properties/Code", f"does not allow the code {name}, after which the row is named"
+        if told_by in seen:
+            yield name, "/properties/Code", f"is the same as that of {seen[told_by]}"
+        seen[told_by] = name
+        first = next(iter(rows))
+        if _claims(row.schema) != _claims(rows[first].schema):  # the requirements of errors are stated once
+            yield name, "", f"differs from {first} in more than its Code; all error rows have one form"
+
+
+def _claims(body: Mapping[str, Json]) -> Json:
+    """What a body says, without its Code and what is for people."""
+    return _plain({**body, "properties": {k: v for k, v in body["properties"].items() if k != "Code"}})
+
+
+def _plain(schema: Mapping[str, Json]) -> Json:
+    kept = {k: v for k, v in schema.items() if k not in _FOR_PEOPLE}
+    if "properties" in kept:
+        kept["properties"] = {name: _plain(member) for name, member in kept["properties"].items()}
+    if "required" in kept:
+        kept["required"] = sorted(kept["required"])
+    return kept
+
+
+# --- relations and questions ----------------------------------------------------------------------------------------
+
+
+def relation_problems(entry: Mapping[str, Json], nodes: Mapping[str, Node]) -> Iterator[Problem]:
+    """What is wrong with a relation: the name of its member, and the reason."""
+    for key in ("of", "from", "to", "within"):
+        if key in entry and entry[key] not in nodes:
+            yield key, unknown("parameter or member", entry[key], nodes)
+    of = nodes[entry["of"]]
+    for key in ("from", "to"):
+        if key in entry:
+            other = nodes[entry[key]]
+            if "[]" in other.path:
+                yield key, f"compares with {other.path}, which is not one value"
+            if other.type != of.type:
+                yield key, f"compares a value of type {of.type} with {other.path}, which is of type {other.type}"
+    if "within" in entry:
+        scope = nodes[entry["within"]]
+        if not scope.is_parameter or scope.type != "string":
+            yield "within", f"is {scope.path}, which is no parameter that is a text"
 
 
 def question_problems(node: Node, entry: Mapping[str, Json]) -> Iterator[Problem]:
@@ -192,14 +244,17 @@ def _matches_problems(matches: Json) -> Iterator[str]:
         Draft202012Validator.check_schema(matches)
     except SchemaError as error:
         yield f"is no JSON Schema: at {error.json_path}: {error.message}"
-    yield from (f"has the keyword {keyword}, which is not evaluated" for keyword in _unevaluated(matches))
+    yield from _unevaluated(matches)
 
 
 def _unevaluated(schema: Json) -> Iterator[str]:
     if not isinstance(schema, dict):  # true or false
         return
-    yield from (keyword for keyword in schema if keyword not in _EVALUATED)
     for keyword, value in schema.items():
+        if keyword not in _EVALUATED:
+            yield f"has the keyword {keyword}, which is not evaluated"
+        if keyword == "pattern" and not re.fullmatch(r"\^.*\$", value):
+            yield f"has the pattern {value}, which is not anchored by ^ and $"
         if keyword in _BELOW_ONE:
             yield from _unevaluated(value)
         elif keyword in (*_BELOW_LIST, *_BELOW_NAMES):
@@ -212,6 +267,8 @@ def _count_problems(node: Node, matches: Mapping[str, Json], probe: Json) -> Ite
     if not is_integer(None, probe) or probe < 0:
         yield f"{json.dumps(probe)} is no number of items, and {node.path} is a list"
         return
+    if probe > _MOST_ITEMS:
+        yield f"{probe} items fit into no request"
     for what, limits in (("the node's own schema", node.schema), ("`matches`", matches)):
         if not limits.get("minItems", 0) <= probe <= limits.get("maxItems", probe):
             yield f"{probe} items do not fit {what}"

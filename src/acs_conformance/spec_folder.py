@@ -66,7 +66,10 @@ def load(operation: str, root: Path | None = None) -> Description:
 def load_all(root: Path | None = None) -> dict[str, Description]:
     """Every description under `root`, by operation name."""
     root = root or shipped_root()
-    return {name: load_folder(folder, root) for name, folder in folders(root).items()}
+    found = folders(root)
+    if not found:
+        raise DescriptionError(root, 0, "", "no operation is described there")
+    return {name: load_folder(folder, root) for name, folder in found.items()}
 
 
 def load_folder(folder: Path, root: Path) -> Description:

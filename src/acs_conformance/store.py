@@ -43,7 +43,11 @@ class Store(Journal):
             raise ReportError(f"{folder}: can't be written: {error.strerror or error}") from error
         #: Held by the process that is sending.
         self.lock = FileLock(folder / ".journal.lock")
-        self.refresh()
+        try:
+            self.refresh()
+        except ReportError:
+            self._file.close()
+            raise
 
     def refresh(self) -> None:
         """Read what other processes have appended."""
@@ -56,10 +60,13 @@ class Store(Journal):
         self._read_up_to += len(whole) + 1
         for line in whole.split(b"\n"):
             try:
-                self._take(json.loads(line))
+                entry = json.loads(line)
+            except ValueError:
+                continue  # torn by a kill; what comes after it is whole again
+            try:
+                self._take(entry)
             except (ValueError, KeyError, TypeError) as error:
-                if line is not whole.split(b"\n")[-1]:
-                    raise ReportError(f"{self.path}: a line is not of this format: {error}") from error
+                raise ReportError(f"{self.path}: a line is not of this format: {error}") from error
 
     def add_exchange(self, exchange: Exchange) -> None:
         """Append one exchange."""
@@ -82,6 +89,9 @@ class Store(Journal):
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         line = json.dumps(entry, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+        if self.path.stat().st_size > self._read_up_to:  # a torn line stands at the end: begin a new one
+            line = b"\n" + line
+            self._read_up_to = self.path.stat().st_size
         self._file.write(line)
         self._read_up_to += len(line)
 

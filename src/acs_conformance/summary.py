@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 #: Findings shown in full; the report has them all.
-_SHOWN = 8
+_SHOWN = 5
+#: The same where one cause explains most of them, or the run ended early.
+_FEW = 2
 _RED, _GREEN, _YELLOW, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
 
 
@@ -17,14 +19,15 @@ def summary(report: Mapping[str, Any], *, color: bool) -> Iterator[str]:
     """The end of a run in lines: findings, what stayed undecided, readings, counts, verdict."""
     run, counts = report["run"], report["run"]["counts"]
     findings = report["findings"]
-    for finding in findings[:_SHOWN]:
+    most = _FEW if run["diagnosis"] else _SHOWN
+    for finding in findings[:most]:
         rate = finding["rate"]
         yield _painted(f"FAIL {finding['requirement']}", _RED, color)
         tries = f"({rate['failed']} of {rate['tried']} tries)"
         yield f"     received {finding['received']}; allowed {finding['allowed']} {tries}"
         yield f"     again: {finding['replay']}"
-    if len(findings) > _SHOWN:
-        yield f"     ... and {len(findings) - _SHOWN} more findings"
+    if len(findings) > most:
+        yield f"     ... and {len(findings) - most} more findings"
     # A run that ended early has one reason for all that it left open: the diagnosis below.
     undecided = [
         r

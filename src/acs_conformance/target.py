@@ -42,25 +42,35 @@ def from_url(url: str, environ: Mapping[str, str]) -> Target:
         UsageError: the URL is malformed or not on loopback.
         CredentialsError: the environment has no credentials.
     """
-    parts = urlsplit(url)
+    shown = re.sub(r"//[^/@]*@", "//***@", url)  # a password is not to be repeated
     try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"--target {url!r}: {error}") from error
+        raise UsageError(f"--target {shown!r} is no address: {error}") from error
+    if port == 0:
+        raise UsageError(f"--target {shown!r}: no server listens on port 0")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"--target {url!r} is no address; give scheme and host, as in http://127.0.0.1:8080")
+        raise UsageError(f"--target {shown!r} is no address; give scheme and host, as in http://127.0.0.1:8080")
     if parts.username or parts.password:
         raise UsageError("--target holds a user or password; credentials come from the environment")
     if parts.path.strip("/") or parts.query or parts.fragment:
-        raise UsageError(f"--target {url!r} has a path or query; give scheme, host and port only")
+        raise UsageError(f"--target {shown!r} has a path or query; give scheme, host and port only")
     if not is_loopback(parts.hostname):
         raise UsageError(
-            f"--target {url!r} is not on this machine. Accepted requests create jobs that cost money, and this version "
-            "can't yet limit or clean them up; use an address on loopback, such as http://127.0.0.1:8080"
+            f"--target {shown!r} is not on this machine. Accepted requests create things that cost money, and this "
+            "version can't yet limit or clean them up; use an address on loopback, such as http://127.0.0.1:8080"
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    clean = f"{parts.scheme}://{host}{f':{port}' if port else ''}"
+    if not parts.netloc.isascii() or not parts.netloc.lower().startswith(host) or not _is_rest(parts.netloc, host):
+        raise UsageError(f"--target {shown!r} is no address: {parts.netloc!r} is neither a host nor a host and port")
+    clean = f"{parts.scheme}://{host}{f':{port}' if port is not None else ''}"
     return Target(url=clean, kind="given URL", credentials=Credentials.from_environment(environ))
+
+
+def _is_rest(netloc: str, host: str) -> bool:
+    """Whether nothing but a port stands behind the host."""
+    return re.fullmatch(r"(:[0-9]*)?", netloc[len(host) :]) is not None
 
 
 def is_loopback(host: str) -> bool:
@@ -71,6 +81,6 @@ def is_loopback(host: str) -> bool:
         pass
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):  # a name that can't be one fails before any look-up
         return host == "localhost"
     return bool(found) and all(ipaddress.ip_address(str(address[4][0])).is_loopback for address in found)
