@@ -46,8 +46,8 @@ from acs_conformance.emulator.gateway import AccessKeys
 from acs_conformance.emulator.policy import Policy
 from acs_conformance.emulator.server import running
 from acs_conformance.exchange import Recorder
-from acs_conformance.http_sender import HttpSender
 from acs_conformance.faults import Seed, catalogue
+from acs_conformance.http_sender import HttpSender
 from acs_conformance.judge import Judgement
 from acs_conformance.message import RawRequest, RawResponse
 from acs_conformance.target import EMULATOR_CREDENTIALS

@@ -278,7 +278,7 @@ UNREADABLE = [
         "infinity",
         "minimum: 10\n",
         "minimum: -.inf\n",
-        "no notation",
+        "no float of JSON",
         "-.inf",
         pointer=f"{PARAMETERS}/4/schema/minimum",
     ),

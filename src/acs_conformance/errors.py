@@ -65,6 +65,7 @@ class SelectionError(UsageError):
         close = difflib.get_close_matches(name, self.known, n=3, cutoff=0.5)
         if close:
             hint = f"Did you mean {' or '.join(close)}?"
+            hint += " `acs-conformance faults` lists them all." if kind == "fault" else ""
         elif len(self.known) <= 12:
             hint = f"Known: {', '.join(self.known) or 'none'}."
         else:

@@ -96,9 +96,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     folder = config.stash.get(_FOLDER, None)
     if folder is None:
         return
-    _stop_emulator(folder)
-    if (folder / "journal.jsonl").exists() and (_STATE in config.stash or config.getoption("--acs-report-dir")):
-        _session(config).finish()  # the controller of xdist has no session of its own yet
+    try:
+        if (folder / "journal.jsonl").exists() and (_STATE in config.stash or config.getoption("--acs-report-dir")):
+            _session(config).finish()  # the controller of xdist has no session of its own yet
+    finally:
+        _stop_emulator(folder)
     undecided = any(folder.glob("undecided-*")) or _is_undecided(config)
     if exitstatus == pytest.ExitCode.OK and undecided:
         session.exitstatus = _CODE_UNDECIDED
@@ -155,6 +157,7 @@ class Session:
         store = self._store or Store(self.folder)
         store.refresh()
         outcome = self.run.outcome(self._reached(), store, is_complete=True)
+        store.close()
         files = report.write_all(outcome.report, Path(wanted))
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:

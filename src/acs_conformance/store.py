@@ -43,11 +43,19 @@ class Store(Journal):
             raise ReportError(f"{folder}: can't be written: {error.strerror or error}") from error
         #: Held by the process that is sending.
         self.lock = FileLock(folder / ".journal.lock")
+        self._cut_torn_line()
         try:
             self.refresh()
         except ReportError:
             self._file.close()
             raise
+
+    def _cut_torn_line(self) -> None:
+        """Take away what a kill has left of a line, so that what comes next begins a new one."""
+        with self.lock, self.path.open("r+b") as file:
+            data = file.read()
+            if data and not data.endswith(b"\n"):
+                file.truncate(data.rfind(b"\n") + 1)
 
     def refresh(self) -> None:
         """Read what other processes have appended."""
@@ -89,9 +97,6 @@ class Store(Journal):
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         line = json.dumps(entry, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
-        if self.path.stat().st_size > self._read_up_to:  # a torn line stands at the end: begin a new one
-            line = b"\n" + line
-            self._read_up_to = self.path.stat().st_size
         self._file.write(line)
         self._read_up_to += len(line)
 
