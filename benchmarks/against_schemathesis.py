@@ -88,10 +88,12 @@ def main() -> None:
     parser.add_argument(
         "--ways", default="plan,help,plain", help="of plan, help (st with help), plain (st as it comes); or none"
     )
-    parser.add_argument("--max-examples", type=measure.between(1, 5000), default=400, help="of st run")
+    parser.add_argument(
+        "--max-examples", type=measure.between(1, 5000), default=100, help="of st run; 100 is its own default"
+    )
     parser.add_argument("--max-seconds", type=measure.between(5, 300), default=120, help="of each run on a server")
     parser.add_argument("--seed", type=int, default=1, help="of both")
-    parser.add_argument("--jobs", type=measure.between(1, 8), default=2, help="st processes at a time, not when timed")
+    parser.add_argument("--jobs", type=measure.between(1, 8), default=1, help="st processes at a time, not when timed")
     parser.add_argument("--repeats", type=measure.between(0, 20), default=3, help="timed turns on the faultless server")
     options = parser.parse_args()
     ways = [way for way in ("plan", "help", "plain") if way in options.ways.split(",")]
