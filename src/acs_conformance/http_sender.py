@@ -146,7 +146,8 @@ class _Watchdog:
     def watch(self, seconds: float) -> None:
         """Give the request that begins now so many seconds."""
         self.has_barked = False
-        self._until = time.monotonic() + seconds
+        # A little more, so that plain silence is told by the socket's own time-out.
+        self._until = time.monotonic() + seconds * 1.1 + 0.2
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, args=(min(seconds / 4, 1.0),), daemon=True)
             self._thread.start()
