@@ -143,7 +143,7 @@ def run(
     self_check: bool,
     spec_root: Path | None,
 ) -> int:
-    r"""Test a target against the contract of one or more operations, and write a report.
+    """Test a target against the contract of one or more operations, and write a report.
 
     Credentials for --target come from ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
 
@@ -153,7 +153,7 @@ def run(
       acs-conformance run OPERATION --target http://127.0.0.1:8080 --depth quick
       acs-conformance run --only '*.Name.*' --seed 7
       acs-conformance run --only 'OPERATION.Name.pattern#U+0020'
-    """
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
     from acs_conformance.campaign import Limits
     from acs_conformance.run import Options, Run
 

@@ -130,7 +130,7 @@ def prove(
     report_dir: Path | None,
     spec_root: Path | None,
 ) -> int:
-    r"""Prove that the suite detects: one plan against every fault and every faultless variant, in process.
+    """Prove that the suite detects: one plan against every fault and every faultless variant, in process.
 
     Exit code 1 if a fault survives that the depth promises to find, or a faultless server raises an alarm.
 
@@ -139,7 +139,7 @@ def prove(
       acs-conformance prove
       acs-conformance prove OPERATION --jobs 2 --matrix full
       acs-conformance prove --only '*.enum!*'
-    """
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
     from acs_conformance import prove as proof
     from acs_conformance import spec_folder
     from acs_conformance.report import kill_matrix
