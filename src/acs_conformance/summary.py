@@ -22,7 +22,8 @@ def summary(report: Mapping[str, Any], *, color: bool) -> Iterator[str]:
     most = _FEW if run["diagnosis"] else _SHOWN
     for finding in findings[:most]:
         rate = finding["rate"]
-        yield _painted(f"FAIL {finding['requirement']}", _RED, color)
+        sentence = finding["statements"][0]["text"] if finding["statements"] else finding["claim"]
+        yield f"{_painted('FAIL ' + finding['requirement'], _RED, color)}: {sentence}"
         tries = f"({rate['failed']} of {rate['tried']} tries)"
         yield f"     received {finding['received']}; allowed {finding['allowed']} {tries}"
         yield f"     again: {finding['replay']}"
