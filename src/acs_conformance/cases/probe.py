@@ -196,10 +196,9 @@ _PROBES: Mapping[str, Callable[[Description, Question], Probes]] = {
 #: Texts that have been seen to bring down a parser, a query or a log line.
 HOSTILE: Mapping[str, str] = {
     "nul": "a\x00b",
-    "quotes": "a'\"`\\b",
+    "quotes": "a'\"`\\b' OR '1'='1' --",
     "percent": "%s%n%00%",
     "template": "{{7*7}}${7*7}<%=7*7%>",
-    "sql": "' OR '1'='1' --",
     "markup": "<script>alert(1)</script>&amp;]]>",
     "newlines": "a\r\nX-Injected: 1\r\n\r\nb",
     "right-to-left": "a\u202eb\u2066",
