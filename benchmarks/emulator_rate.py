@@ -131,7 +131,7 @@ def signed_requests(port: int, count: int, salt: str) -> list[bytes]:
     """Valid requests as they stand on the wire, all different."""
     from acs_conformance import spec_folder
     from acs_conformance.message import RawRequest
-    from acs_conformance.signing import sign
+    from acs_conformance.signing.v3 import sign
     from acs_conformance.target import EMULATOR_CREDENTIALS
 
     description = spec_folder.load(measure.OPERATION)

@@ -21,7 +21,7 @@ import requests
 import schemathesis
 
 from acs_conformance.message import RawRequest
-from acs_conformance.signing import sign
+from acs_conformance.signing.v3 import sign
 from acs_conformance.target import EMULATOR_CREDENTIALS
 
 

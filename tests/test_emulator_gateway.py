@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from acs_conformance import signing
 from acs_conformance.emulator.core import Emulator, Settings
 from acs_conformance.emulator.gateway import AccessKeys
 from acs_conformance.emulator.policy import Policy
 from acs_conformance.message import header
 from acs_conformance.signing import Credentials
+from acs_conformance.signing import v3 as signing
 from emulator_calls import (
     ACTION,
     DESCRIPTION,

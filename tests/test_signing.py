@@ -19,10 +19,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from acs_conformance import encoding, signing
+from acs_conformance import encoding
 from acs_conformance.errors import CredentialsError
 from acs_conformance.message import RawRequest, header
-from acs_conformance.signing import Acs3HmacSha256, Authorization, Credentials
+from acs_conformance.signing import Acs3HmacSha256, Credentials
+from acs_conformance.signing import v3 as signing
+from acs_conformance.signing.v3 import Authorization
 
 with warnings.catch_warnings():
     # The official SDK is generated code; on some versions of Python its import warns.

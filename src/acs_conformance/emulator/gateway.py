@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from acs_conformance import signing
 from acs_conformance.description import Description
 from acs_conformance.emulator.fault import Refusal
 from acs_conformance.emulator.policy import Policy
 from acs_conformance.message import RawRequest, header
+from acs_conformance.signing import v3 as signing
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z").fullmatch
 _UNKNOWN = Refusal(

@@ -1,9 +1,9 @@
-"""The request signature ACS3-HMAC-SHA256 (V3): pure functions, and the httpx authentication made of them.
+"""The request signature ACS3-HMAC-SHA256 (V3), as pure functions.
 
 In: a request as it stands on the wire, credentials, the time, a nonce. Out: the same request with the headers that
 authenticate it, or the texts a verifier compares. The client and the emulator share this module, so it is held to
 published vectors and to the official signer, not to their agreement. It knows no description, reads no clock and no
-environment (the defaults of `Acs3HmacSha256` apart), and knows nothing of targets.
+environment, and knows nothing of targets.
 
 Source: Alibaba Cloud, "V3 request structure and signature",
 alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-and-signature (copies of 2025 and 2026); called
@@ -17,17 +17,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-import secrets
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from urllib.parse import unquote_to_bytes
 
-import httpx
-
 from acs_conformance.encoding import encode_octets, octets
-from acs_conformance.errors import CredentialsError
 from acs_conformance.message import RawRequest
+from acs_conformance.signing.credentials import Credentials
 
 #: Name of the scheme: the first word of the Authorization header and the first line of the text that is signed.
 ALGORITHM = "ACS3-HMAC-SHA256"
@@ -50,67 +47,6 @@ _IS_ENCODED = re.compile(
 # Visible ASCII but for the comma, which separates the parts of the header.
 _PART = r"([!-+\--~]+)"
 _AUTHORIZATION = re.compile(rf"{ALGORITHM} Credential={_PART},SignedHeaders={_PART},Signature={_PART}").fullmatch
-
-_VARIABLES = {
-    "access_key_id": "ALIBABA_CLOUD_ACCESS_KEY_ID",
-    "access_key_secret": "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
-    "security_token": "ALIBABA_CLOUD_SECURITY_TOKEN",
-}
-_UNUSABLE = re.compile(r"[^!-~]")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """An AccessKey pair, with the security token that temporary (STS) credentials add.
-
-    Each value is visible ASCII without blanks; an access_key_id has no comma either. The repr shows the id alone.
-
-    Raises:
-        CredentialsError: a value is empty or contains any other character, such as a newline at its end. The text names
-            the value and the position, and quotes nothing.
-    """
-
-    access_key_id: str
-    access_key_secret: str = field(repr=False)
-    #: None for long-term credentials.
-    security_token: str | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        for name, variable in _VARIABLES.items():
-            value: str | None = getattr(self, name)
-            if value is None and name == "security_token":
-                continue
-            if not value:
-                raise CredentialsError(f"{name} ({variable} in the environment) is empty. Give a value.")
-            unusable = _UNUSABLE.search(value)
-            position = unusable.start() if unusable else value.find(",") if name == "access_key_id" else -1
-            if position >= 0:
-                raise CredentialsError(
-                    f"{name} ({variable} in the environment) has a character that no such value contains, at position "
-                    f"{position + 1} of {len(value)}: a blank, a newline, a comma or one beyond ASCII. Remove it."
-                )
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> Credentials:
-        """The credentials in the variables that the official SDKs read; an empty variable counts as absent.
-
-        Args:
-            environ: mapping of variable to value, such as os.environ. Read are ALIBABA_CLOUD_ACCESS_KEY_ID,
-                ALIBABA_CLOUD_ACCESS_KEY_SECRET and, if there, ALIBABA_CLOUD_SECURITY_TOKEN.
-
-        Raises:
-            CredentialsError: id or secret is absent, or a value is unusable.
-        """
-        values = {name: environ.get(variable) or None for name, variable in _VARIABLES.items()}
-        key_id, secret = values["access_key_id"], values["access_key_secret"]
-        if key_id is None or secret is None:
-            absent = [_VARIABLES[name] for name in ("access_key_id", "access_key_secret") if values[name] is None]
-            raise CredentialsError(
-                f"The environment holds no credentials: {' and '.join(absent)} not set or empty. Set "
-                f"{_VARIABLES['access_key_id']} and {_VARIABLES['access_key_secret']}, and for temporary credentials "
-                f"{_VARIABLES['security_token']} too."
-            )
-        return cls(access_key_id=key_id, access_key_secret=secret, security_token=values["security_token"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,70 +222,6 @@ def sign(
         ),
     )
     return replace(unsigned, headers=(*unsigned.headers, ("Authorization", str(authorization))))
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _random_nonce() -> str:
-    """32 hexadecimal digits, as the official SDKs send."""
-    return secrets.token_hex(16)
-
-
-class Acs3HmacSha256(httpx.Auth):
-    """Signs the requests of an httpx client, sync or async, as one operation of one product.
-
-    Each time a request is sent it gets a new time and nonce, also when it is the same object again; redirects that a
-    client follows are not signed anew. What is signed are the bytes that go out: the URL as httpx encodes it, or the
-    request's "target" extension where that replaces it, and the headers and the whole body at that moment.
-
-    Args:
-        credentials: who signs.
-        action: name of the operation, such as "ListItems".
-        version: version of the product's API, such as "2016-11-01".
-        clock: returns the time as an aware datetime. Default: the system's.
-        nonce: returns another text at each call. Default: 128 random bits as hexadecimal digits.
-    """
-
-    requires_request_body = True
-
-    def __init__(
-        self,
-        credentials: Credentials,
-        *,
-        action: str,
-        version: str,
-        clock: Callable[[], datetime] = _utc_now,
-        nonce: Callable[[], str] = _random_nonce,
-    ) -> None:
-        self._credentials = credentials
-        self._action = action
-        self._version = version
-        self._clock = clock
-        self._nonce = nonce
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Yields the request itself, once, its headers replaced by the signed ones."""
-        target = request.extensions.get("target", request.url.raw_path)
-        signed = sign(
-            RawRequest(
-                method=request.method,
-                target=target if isinstance(target, str) else target.decode("latin-1"),
-                headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw),
-                body=request.content,
-            ),
-            self._credentials,
-            action=self._action,
-            version=self._version,
-            host=request.headers.get("host") or request.url.netloc.decode("ascii"),
-            now=self._clock(),
-            nonce=self._nonce(),
-        )
-        request.headers = httpx.Headers(
-            [(name.encode("latin-1"), value.encode("latin-1")) for name, value in signed.headers]
-        )
-        yield request
 
 
 def _recode(text: str) -> str:

@@ -1,0 +1,81 @@
+"""Signatures as httpx authentication: each request that a client sends is signed at the moment it goes out.
+
+In: credentials and the name of an operation. Out: objects for the `auth` argument of an httpx client, sync or async.
+The schemes themselves are pure functions in `v3`; the clock and the random nonces are here.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime
+
+import httpx
+
+from acs_conformance.message import RawRequest
+from acs_conformance.signing.credentials import Credentials
+from acs_conformance.signing.v3 import sign
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _random_nonce() -> str:
+    """32 hexadecimal digits, as the official SDKs send."""
+    return secrets.token_hex(16)
+
+
+class Acs3HmacSha256(httpx.Auth):
+    """Signs the requests of an httpx client, sync or async, as one operation of one product.
+
+    Each time a request is sent it gets a new time and nonce, also when it is the same object again; redirects that a
+    client follows are not signed anew. What is signed are the bytes that go out: the URL as httpx encodes it, or the
+    request's "target" extension where that replaces it, and the headers and the whole body at that moment.
+
+    Args:
+        credentials: who signs.
+        action: name of the operation, such as "ListItems".
+        version: version of the product's API, such as "2016-11-01".
+        clock: returns the time as an aware datetime. Default: the system's.
+        nonce: returns another text at each call. Default: 128 random bits as hexadecimal digits.
+    """
+
+    requires_request_body = True
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        action: str,
+        version: str,
+        clock: Callable[[], datetime] = _utc_now,
+        nonce: Callable[[], str] = _random_nonce,
+    ) -> None:
+        self._credentials = credentials
+        self._action = action
+        self._version = version
+        self._clock = clock
+        self._nonce = nonce
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Yields the request itself, once, its headers replaced by the signed ones."""
+        target = request.extensions.get("target", request.url.raw_path)
+        signed = sign(
+            RawRequest(
+                method=request.method,
+                target=target if isinstance(target, str) else target.decode("latin-1"),
+                headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw),
+                body=request.content,
+            ),
+            self._credentials,
+            action=self._action,
+            version=self._version,
+            host=request.headers.get("host") or request.url.netloc.decode("ascii"),
+            now=self._clock(),
+            nonce=self._nonce(),
+        )
+        request.headers = httpx.Headers(
+            [(name.encode("latin-1"), value.encode("latin-1")) for name, value in signed.headers]
+        )
+        yield request
