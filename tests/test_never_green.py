@@ -61,6 +61,15 @@ def test_never_green(tmp_path, name):
     assert len(lines) <= SCREEN, result.out
 
 
+def test_one_cause_is_one_finding_with_every_requirement_that_fails_for_it(tmp_path):
+    with servers.accepts_everything() as server:
+        found = servers.run_against(server.url, tmp_path).report
+    (finding,) = [f for f in found["findings"] if f["cause"] == "accepted"]
+    accepted = {r["id"] for r in found["requirements"] if r["verdict"] == "fail" and ".response." not in r["id"]}
+    assert set(finding["requirements"]) == accepted
+    assert len(accepted) >= 8
+
+
 def test_pytest_is_not_green_either(tmp_path):
     with servers.accepts_everything() as server:
         result = servers.pytest_suites(tmp_path, "--acs-target", server.url, "--acs-depth", "quick")

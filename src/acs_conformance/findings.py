@@ -21,6 +21,8 @@ from acs_conformance.verdict import Result
 
 #: Failures of one cause in so many requirements are one finding about the target as a whole.
 _WHOLESALE = 8
+#: Causes that say what the target did, not why.
+_UNSPECIFIC = ("accepted", "refused")
 #: Records of a question that say nothing definite, so that a change from or to them is none.
 _INDEFINITE = ("mixed", "not observed")
 
@@ -32,41 +34,46 @@ def of_requirements(
     exchanges: Mapping[int, Exchange],
     again: str,
 ) -> list[dict[str, Any]]:
-    """One finding for each requirement and cause, each with its smallest request, in the requirements' order."""
-    found = []
+    """One finding for each cause, with its smallest request and every requirement that fails for it.
+
+    Failures of several requirements are one finding where they look alike beyond doubt, such as one undocumented code
+    everywhere. Invalid requests that are accepted, or valid ones refused, have many causes until it is all over the place.
+    """
+    by_cause: dict[tuple[str, str], list[tuple[Result, list[Observation]]]] = defaultdict(list)
     for result in results:
-        by_cause: dict[str, list[Observation]] = defaultdict(list)
+        split: dict[str, list[Observation]] = defaultdict(list)
         for failure in result.failures:
-            by_cause[failure.cause].append(failure)
-        for cause, failures in by_cause.items():
-            found.append(
-                _finding(descriptions[result.requirement.operation], result, cause, failures, judged, exchanges, again)
-            )
-    sharing = Counter(finding["cause"] for finding in found)
-    for finding in found:
-        finding["shared_by"] = sharing[finding["cause"]]
+            split[failure.cause].append(failure)
+        for cause, failures in split.items():
+            by_cause[result.requirement.operation, cause].append((result, failures))
+    found = []
+    for (operation, cause), failing in by_cause.items():
+        together = cause not in _UNSPECIFIC or len(failing) >= _WHOLESALE
+        groups = [failing] if together else [[one] for one in failing]
+        found += [_finding(descriptions[operation], cause, group, judged, exchanges, again) for group in groups]
     return found
 
 
 def _finding(
     description: Description,
-    result: Result,
     cause: str,
-    failures: list[Observation],
+    failing: Sequence[tuple[Result, list[Observation]]],
     judged: CampaignJudgement,
     exchanges: Mapping[int, Exchange],
     again: str,
 ) -> dict[str, Any]:
+    failures = [failure for _, each in failing for failure in each]
     smallest = min(failures, key=lambda failure: (len(exchanges[failure.exchange].request.target), failure.exchange))
     exchange = exchanges[smallest.exchange]
     case = judged.results[exchange.case]
     cases = {exchanges[failure.exchange].case for failure in failures}
     tried = [judged.results[name] for name in cases]
-    requirement = result.requirement
+    requirement = next(result.requirement for result, each in failing if smallest in each)
     statements = {statement.id: statement for statement in description.statements}
     return {
         "id": f"{requirement.id}~{hashlib.sha256(cause.encode()).hexdigest()[:6]}",
         "requirement": requirement.id,
+        "requirements": [result.requirement.id for result, _ in failing],
         "claim": requirement.claim,
         "statements": [{"id": name, "text": statements[name].text} for name in requirement.statements],
         "source": f"{description.file}:{requirement.line}",
@@ -75,11 +82,10 @@ def _finding(
         "allowed": smallest.allowed,
         "cause": cause,
         "exchange": exchange.number,
-        "exchanges": [failure.exchange for failure in failures],
+        "exchanges": sorted(failure.exchange for failure in failures),
         "rate": {"failed": sum(r.failed for r in tried), "tried": sum(r.tried for r in tried)},
         "curl": curl(exchange.request),
         "replay": f"{again} --only {shlex.quote(case.case.id.partition('~')[0])}",
-        "shared_by": 1,
     }
 
 
@@ -116,6 +122,7 @@ def of_readings(
             {
                 "id": f"{record.question}~changed",
                 "requirement": record.question,
+                "requirements": [record.question],
                 "claim": question.question,
                 "statements": statements,
                 "source": f"{description.file}:{question.line}" if question.line else "spec/_common/rpc.yaml",
@@ -128,7 +135,6 @@ def of_readings(
                 "rate": {"failed": len(record.evidence[record.reading]), "tried": len(record.evidence[record.reading])},
                 "curl": curl(exchange.request),
                 "replay": f"{again} --only {shlex.quote(exchange.case)}",
-                "shared_by": 1,
             }
         )
     return found
@@ -157,9 +163,9 @@ def diagnosis(
     parts = []
     if total > 1 and count == total:
         parts.append(f"all {total} requests were answered {most}")
-    wholesale = Counter(finding["cause"] for finding in findings).most_common(1)
-    if wholesale and wholesale[0][1] >= _WHOLESALE:
-        cause, number = wholesale[0]
+    widest = max(findings, key=lambda finding: len(finding["requirements"]), default=None)
+    if widest is not None and len(widest["requirements"]) >= _WHOLESALE:
+        cause, number = widest["cause"], len(widest["requirements"])
         words = {"accepted": "accepts invalid requests", "refused": "refuses valid requests"}.get(
             cause, f"fails by {cause!r}"
         )

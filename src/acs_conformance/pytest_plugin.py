@@ -142,7 +142,7 @@ class Session:
         if len(store.exchanges) != self._seen:
             outcome = self.run.outcome(self._reached(), store, is_complete=True)
             self._results = {result.requirement.id: result for result in outcome.results}
-            self._findings = {finding["requirement"]: finding for finding in outcome.report["findings"]}
+            self._findings = {name: found for found in outcome.report["findings"] for name in found["requirements"]}
             self._seen = len(store.exchanges)
         return Judged(self, self._results[requirement.id], self._findings.get(requirement.id))
 

@@ -23,7 +23,9 @@ def summary(report: Mapping[str, Any], *, color: bool) -> Iterator[str]:
     for finding in findings[:most]:
         rate = finding["rate"]
         sentence = finding["statements"][0]["text"] if finding["statements"] else finding["claim"]
-        yield f"{_painted('FAIL ' + finding['requirement'], _RED, color)}: {sentence}"
+        others = len(finding["requirements"]) - 1
+        more = f" and {others} more for the same cause" if others else ""
+        yield f"{_painted('FAIL ' + finding['requirement'] + more, _RED, color)}: {sentence}"
         tries = f"({rate['failed']} of {rate['tried']} tries)"
         yield f"     received {finding['received']}; allowed {finding['allowed']} {tries}"
         yield f"     again: {finding['replay']}"

@@ -25,7 +25,8 @@ def render(report: Data) -> str:
         spent[exchange["operation"]] += exchange["elapsed_s"]
     findings: dict[str, list[Data]] = defaultdict(list)
     for finding in report["findings"]:
-        findings[finding["requirement"]].append(finding)
+        for name in finding["requirements"]:
+            findings[name].append(finding)
     by_operation: dict[str, list[Data]] = {description["operation"]: [] for description in report["descriptions"]}
     for requirement in report["requirements"]:
         by_operation.setdefault(requirement["operation"], []).append(requirement)
