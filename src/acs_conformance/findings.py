@@ -37,7 +37,7 @@ def of_requirements(
     """One finding for each cause, with its smallest request and every requirement that fails for it.
 
     Failures of several requirements are one finding where they look alike beyond doubt, such as one undocumented code
-    everywhere. Invalid requests that are accepted, or valid ones refused, have many causes until it is all over the place.
+    everywhere. Invalid requests that are accepted, or valid ones refused, have many causes until they are everywhere.
     """
     by_cause: dict[tuple[str, str], list[tuple[Result, list[Observation]]]] = defaultdict(list)
     for result in results:
