@@ -201,7 +201,7 @@ def test_architecture_names_every_module():
     text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     source = ROOT / "src/acs_conformance"
     modules = {path.stem for path in source.rglob("*.py")} - {"__init__", "__main__", "case"}
-    named = set(re.findall(r"`([a-z_]+)`", text))
+    named = set(re.findall(r"`([a-z0-9_]+)`", text))
     assert modules - named == set()
 
 

@@ -19,11 +19,11 @@ import hmac
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from urllib.parse import unquote_to_bytes
+from datetime import datetime
 
 from acs_conformance.encoding import encode_octets, octets
 from acs_conformance.message import RawRequest
+from acs_conformance.signing.common import form_octets, timestamp
 from acs_conformance.signing.credentials import Credentials
 
 #: Name of the scheme: the first word of the Authorization header and the first line of the text that is signed.
@@ -164,6 +164,69 @@ def signature(secret: str, string_to_sign: str) -> str:
     return hmac.digest(octets(secret), octets(string_to_sign), "sha256").hex()
 
 
+def with_common_headers(
+    request: RawRequest,
+    credentials: Credentials,
+    *,
+    action: str,
+    version: str,
+    host: str,
+    date: str,
+    nonce: str,
+) -> RawRequest:
+    """The request with all headers of the scheme but Authorization: the first half of `sign`.
+
+    `host` comes first, then the headers the request had, unchanged, then x-acs-action, -version, -date,
+    -signature-nonce, -content-sha256, and with a security token x-acs-accesskey-id and x-acs-security-token. Of these,
+    any the request already had are replaced; an Authorization is removed.
+
+    For who tests a gateway: `date` and all else is sent as given, and what comes out may be changed before
+    `with_authorization` signs it.
+
+    Source: the V3 page, common request headers.
+    """
+    headers = [
+        ("host", host),
+        *[item for item in request.headers if item[0].lower() not in _WRITTEN_HEADERS],
+        ("x-acs-action", action),
+        ("x-acs-version", version),
+        ("x-acs-date", date),
+        ("x-acs-signature-nonce", nonce),
+        ("x-acs-content-sha256", hashed_payload(request.body)),
+    ]
+    if credentials.security_token is not None:
+        headers.append(("x-acs-accesskey-id", credentials.access_key_id))
+        headers.append(("x-acs-security-token", credentials.security_token))
+    return replace(request, headers=tuple(headers))
+
+
+def with_authorization(
+    request: RawRequest, credentials: Credentials, *, signed_headers: Iterable[str] | None = None
+) -> RawRequest:
+    """The request with an Authorization header over what it holds now: the second half of `sign`.
+
+    Args:
+        request: with the headers of the scheme; an Authorization that it already has is replaced.
+        credentials: whose id is named and whose secret signs.
+        signed_headers: names, in any order and letter case. Default, and right: host, content-type and every x-acs-*
+            header, as far as they are there.
+
+    Source: the V3 page, canonicalized headers and Authorization header.
+    """
+    headers = tuple(item for item in request.headers if item[0].lower() != "authorization")
+    if signed_headers is None:
+        present = (name.lower() for name, _ in headers)
+        signed_headers = (name for name in present if name.startswith("x-acs-") or name in {"host", "content-type"})
+    names = sorted({name.lower() for name in signed_headers})
+    canonical = canonical_request(request, names, hashed_payload(request.body))
+    authorization = Authorization(
+        access_key_id=credentials.access_key_id,
+        signed_headers=tuple(names),
+        signature=signature(credentials.access_key_secret, string_to_sign(canonical)),
+    )
+    return replace(request, headers=(*headers, ("Authorization", str(authorization))))
+
+
 def sign(
     request: RawRequest,
     credentials: Credentials,
@@ -176,10 +239,8 @@ def sign(
 ) -> RawRequest:
     """The request with the headers that authenticate it; pure, so equal arguments give an equal request.
 
-    `host` comes first, then the headers the request had, unchanged, then x-acs-action, -version, -date,
-    -signature-nonce, -content-sha256, with a security token x-acs-accesskey-id and x-acs-security-token, and
-    Authorization. Of these, any the request already had are replaced. Signed are host, content-type if there is one,
-    and every x-acs-* header.
+    What is added is listed at `with_common_headers`, what is signed at `with_authorization`; who means to deviate
+    calls these two instead.
 
     Args:
         request: the rest of it, as it will be sent: any change to method, target, body or a signed header breaks the
@@ -193,41 +254,13 @@ def sign(
 
     Raises:
         ValueError: `now` is naive, and would be taken for local time.
-
-    Source: the V3 page, common request headers and canonicalized headers.
     """
-    if now.tzinfo is None:
-        raise ValueError(f"now={now.isoformat()} has no time zone; give an aware datetime, such as datetime.now(UTC).")
-    body_hash = hashed_payload(request.body)
-    headers = [
-        ("host", host),
-        *[item for item in request.headers if item[0].lower() not in _WRITTEN_HEADERS],
-        ("x-acs-action", action),
-        ("x-acs-version", version),
-        ("x-acs-date", f"{now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"),
-        ("x-acs-signature-nonce", nonce),
-        ("x-acs-content-sha256", body_hash),
-    ]
-    if credentials.security_token is not None:
-        headers.append(("x-acs-accesskey-id", credentials.access_key_id))
-        headers.append(("x-acs-security-token", credentials.security_token))
-    names = {name.lower() for name, _ in headers}
-    signed_headers = sorted(name for name in names if name.startswith("x-acs-") or name in {"host", "content-type"})
-    unsigned = replace(request, headers=tuple(headers))
-    authorization = Authorization(
-        access_key_id=credentials.access_key_id,
-        signed_headers=tuple(signed_headers),
-        signature=signature(
-            credentials.access_key_secret, string_to_sign(canonical_request(unsigned, signed_headers, body_hash))
-        ),
+    complete = with_common_headers(
+        request, credentials, action=action, version=version, host=host, date=timestamp(now), nonce=nonce
     )
-    return replace(unsigned, headers=(*unsigned.headers, ("Authorization", str(authorization))))
+    return with_authorization(complete, credentials)
 
 
 def _recode(text: str) -> str:
     """One name or value of a query, decoded as a form and encoded again."""
-    try:
-        wire = text.encode("latin-1")
-    except UnicodeEncodeError:  # never from a wire, but a caller may ask
-        wire = octets(text)
-    return encode_octets(unquote_to_bytes(wire.replace(b"+", b" ")))
+    return encode_octets(form_octets(text))
