@@ -14,9 +14,10 @@ from typing import Literal
 
 from acs_conformance.cases.case import Case, requirement_of
 from acs_conformance.description import Description, Json
-from acs_conformance.judge import Judgement, Observation, decoded_request, identifiers, judge_exchange
+from acs_conformance.judge import Judgement, Observation, identifiers, judge_exchange
 from acs_conformance.record import STALE, Exchange
 from acs_conformance.trait import Memory, claims
+from acs_conformance.wire import decode
 
 #: So many of `ATTEMPTS` broken answers to one case make a failure; fewer are the day's weather.
 BROKEN = 2
@@ -71,7 +72,7 @@ def memory_of(descriptions: Mapping[str, Description], judged: Iterable[tuple[Ex
     for exchange, judgement in judged:
         if judgement.is_accepted:
             description = descriptions[exchange.operation]
-            works |= identifiers(description, decoded_request(description, exchange.request))
+            works |= identifiers(description, decode(description, exchange.request))
     return Memory(works=frozenset(works))
 
 
@@ -129,14 +130,14 @@ def _judgements(descriptions: Mapping[str, Description], exchanges: list[Exchang
         first[exchange.number] = judge_exchange(description, exchange, Memory())
         # A refused request takes nothing; one without a clear answer may have taken its names.
         if first[exchange.number].is_accepted or exchange.response is None or exchange.response.status >= 500:
-            decoded = decoded_request(description, exchange.request)
+            decoded = decode(description, exchange.request)
             own[exchange.number] = frozenset(claim for claim, _ in claims(description, decoded.document))
             counted.update((exchange.operation, *claim) for claim in own[exchange.number])
     works = memory_of(descriptions, ((exchange, first[exchange.number]) for exchange in exchanges)).works
     final = {}
     for exchange in exchanges:
         description = descriptions[exchange.operation]
-        decoded = decoded_request(description, exchange.request)
+        decoded = decode(description, exchange.request)
         mine = own.get(exchange.number, frozenset())
         taken = frozenset(
             claim

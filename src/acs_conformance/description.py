@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, cast
 
 #: Names and list positions from the root of a request document.
@@ -20,6 +20,7 @@ Location = tuple[str | int, ...]
 Json = Any
 
 
+@lru_cache(maxsize=4096)
 def steps(path: str) -> tuple[str, ...]:
     """`A[].B` as ("A", "[]", "B")."""
     return tuple(step for part in path.split(".") for step in part.replace("[]", ".[]").split("."))
@@ -284,9 +285,16 @@ class Description:
         """Paths of credentials."""
         return tuple(node.path for node in self.nodes.values() if node.is_secret)
 
-    def children(self, path: str) -> Iterator[Node]:
+    def children(self, path: str) -> tuple[Node, ...]:
         """The nodes directly below `path`."""
-        return (node for node in self.nodes.values() if node.parent == path and node.path != path)
+        return self._children.get(path, ())
+
+    @cached_property
+    def _children(self) -> Mapping[str, tuple[Node, ...]]:
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes.values():
+            found.setdefault(node.parent, []).append(node)
+        return {path: tuple(nodes) for path, nodes in found.items()}
 
     def id(self, key: str) -> str:
         """The full id of something of this operation."""

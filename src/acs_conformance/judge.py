@@ -68,7 +68,7 @@ def judge_exchange(description: Description, exchange: Exchange, memory: Memory)
         exchange: as recorded.
         memory: identifiers seen to work anywhere in the campaign, and names taken by other requests.
     """
-    decoded = decoded_request(description, exchange.request)
+    decoded = decode(description, exchange.request)
     expectation = _expectation(description, exchange.request, decoded, memory)
     answer = answer_of(description, exchange.response, exchange.failure)
     judge = _Judge(description, exchange, expectation, answer)
@@ -91,19 +91,9 @@ def _is_unknown_method(description: Description, exchange: Exchange) -> bool:
     return is_501 and exchange.request.method != description.method
 
 
-@functools.lru_cache(maxsize=4096)
-def _decoded(description: Description, query: str) -> Decoded:
-    return decode(description, RawRequest("POST", f"/?{query}"))
-
-
-def decoded_request(description: Description, request: RawRequest) -> Decoded:
-    """The request as read from its bytes; remembered, for one request is judged more than once."""
-    return _decoded(description, request.query)
-
-
 @functools.lru_cache(maxsize=8192)
 def _expect(description: Description, request: RawRequest, memory: Memory) -> Expectation:
-    return expect(description, request, memory, decoded_request(description, request))
+    return expect(description, request, memory, decode(description, request))
 
 
 def _expectation(description: Description, request: RawRequest, decoded: Decoded, memory: Memory) -> Expectation:

@@ -6,6 +6,7 @@ does not say whether such notations count; what has no candidate is plainly no i
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 
@@ -20,6 +21,7 @@ _OTHER = re.compile(
 )
 
 
+@functools.lru_cache(maxsize=1024)
 def candidates(text: str) -> tuple[str, tuple[int, ...]]:
     """The kind of notation of `text`, and the integers it may be taken for; ("", ()) when it spells none.
 

@@ -80,14 +80,26 @@ def _schema(d: Description, _request: RawRequest, decoded: Decoded, _memory: Mem
     """A value that is in question, told by a JSON Schema; a value of another type than documented is not."""
     assert q.at is not None  # noqa: S101 - the loader saw to it
     node = d.nodes[q.at]
-    own, wanted = _validators(d, q.key)
     for location in locations(decoded.document, q.at):
         value = get(decoded.document, location)
-        if isinstance(value, Unparseable) or not own.is_valid(value) or not wanted.is_valid(value):
+        if isinstance(value, Unparseable):
+            continue
+        is_questionable = _is_questionable if isinstance(value, list | dict) else _is_questionable_scalar
+        if not is_questionable(d, q.key, value):
             continue
         if q.unless_derived and is_well_made(node, decoded.document, location, value):
             continue
         yield _trait(d, q, location)
+
+
+def _is_questionable(description: Description, key: str, value: Json) -> bool:
+    """Whether a value is as documented, and one of those that the question is about."""
+    own, wanted = _validators(description, key)
+    return wanted.is_valid(value) and own.is_valid(value)  # few values pass the first
+
+
+#: Remembered by type too: 1, 1.0 and True are equal.
+_is_questionable_scalar = functools.lru_cache(maxsize=1024, typed=True)(_is_questionable)
 
 
 @functools.lru_cache(maxsize=256)
@@ -117,6 +129,31 @@ def validator_of(description: Description, path: str) -> Validator:
 # --- questions that all operations share ----------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _JsonPaths:
+    """Paths of nodes that travel as JSON, by what is asked of them."""
+
+    integers: tuple[str, ...]
+    #: Those that may be absent.
+    optional: tuple[str, ...]
+    #: Each with the names of its documented members.
+    objects: tuple[tuple[str, frozenset[str]], ...]
+
+
+@functools.lru_cache(maxsize=64)
+def _json_paths(d: Description) -> _JsonPaths:
+    nodes = [node for node in d.nodes.values() if node.location == "json"]
+    return _JsonPaths(
+        integers=tuple(node.path for node in nodes if node.type == "integer"),
+        optional=tuple(node.path for node in nodes if not node.required and not node.path.endswith("[]")),
+        objects=tuple(
+            (node.path, frozenset(child.name for child in d.children(node.path)))
+            for node in nodes
+            if node.type == "object"
+        ),
+    )
+
+
 def _number_notation(
     d: Description, _request: RawRequest, decoded: Decoded, _memory: Memory, q: Question
 ) -> Iterator[Trait]:
@@ -131,12 +168,11 @@ def _number_notation(
 def _float_for_integer(
     d: Description, _request: RawRequest, decoded: Decoded, _memory: Memory, q: Question
 ) -> Iterator[Trait]:
-    for path, node in d.nodes.items():
-        if node.location == "json" and node.type == "integer":
-            for location in locations(decoded.document, path):
-                number = notation.whole(get(decoded.document, location))
-                if number is not None:
-                    yield _trait(d, q, location, numbers=(number,))
+    for path in _json_paths(d).integers:
+        for location in locations(decoded.document, path):
+            number = notation.whole(get(decoded.document, location))
+            if number is not None:
+                yield _trait(d, q, location, numbers=(number,))
 
 
 def _empty_optional(
@@ -154,11 +190,10 @@ def _text(decoded: Decoded, name: str) -> str | None:
 def _null_optional(
     d: Description, _request: RawRequest, decoded: Decoded, _memory: Memory, q: Question
 ) -> Iterator[Trait]:
-    for path, node in d.nodes.items():
-        if not node.required and node.location == "json" and not path.endswith("[]"):
-            for location in locations(decoded.document, path):
-                if get(decoded.document, location) is None:
-                    yield _trait(d, q, location)
+    for path in _json_paths(d).optional:
+        for location in locations(decoded.document, path):
+            if get(decoded.document, location) is None:
+                yield _trait(d, q, location)
 
 
 def _unknown_parameter(
@@ -169,39 +204,37 @@ def _unknown_parameter(
             yield _trait(d, q, (name,))
 
 
-def _members(d: Description, decoded: Decoded) -> Iterator[tuple[Location, str, frozenset[str]]]:
-    """Location of each object, each name in it, and the names that are documented there."""
-    for path, node in d.nodes.items():
-        if node.location == "json" and node.type == "object":
-            known = frozenset(child.name for child in d.children(path))
-            for location in locations(decoded.document, path):
-                value = get(decoded.document, location)
-                if isinstance(value, dict):
-                    for name in value:
+def _unknown_members(d: Description, decoded: Decoded) -> Iterator[tuple[Location, str, frozenset[str]]]:
+    """Location of each object, each undocumented name in it, and the names that are documented there."""
+    for path, known in _json_paths(d).objects:
+        for location in locations(decoded.document, path):
+            value = get(decoded.document, location)
+            if isinstance(value, dict) and not value.keys() <= known:
+                for name in value:
+                    if name not in known:
                         yield location, name, known
 
 
 def _unknown_member(
     d: Description, _request: RawRequest, decoded: Decoded, _memory: Memory, q: Question
 ) -> Iterator[Trait]:
-    for location, name, known in _members(d, decoded):
-        if name not in known:
-            yield _trait(d, q, (*location, name))
+    for location, name, _ in _unknown_members(d, decoded):
+        yield _trait(d, q, (*location, name))
 
 
 def _letter_case(
     d: Description, _request: RawRequest, decoded: Decoded, _memory: Memory, q: Question
 ) -> Iterator[Trait]:
     """A name that differs from a documented one in letter case or in blanks around it."""
-    known = {node.path for node in d.parameters}
-    if any(_resembles(name, known) for name in decoded.document) or any(
-        _resembles(name, names) for _, name, names in _members(d, decoded)
+    known = frozenset(node.path for node in d.parameters)
+    if any(_resembles(name, known) for name in decoded.document if name not in known) or any(
+        _resembles(name, names) for _, name, names in _unknown_members(d, decoded)
     ):
         yield _trait(d, q, ())
 
 
-def _resembles(name: str, known: frozenset[str] | set[str]) -> bool:
-    return name not in known and name.strip().casefold() in {other.casefold() for other in known}
+def _resembles(name: str, known: frozenset[str]) -> bool:
+    return name.strip().casefold() in {other.casefold() for other in known}
 
 
 def _big_number(

@@ -7,12 +7,14 @@ here knows what is allowed.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import unquote_to_bytes
 
 from acs_conformance.description import Description, Json, Location
 from acs_conformance.encoding import percent_encode
@@ -24,7 +26,7 @@ Parameters = tuple[tuple[str, str], ...]
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 #: A number as JSON writes it (RFC 8259).
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
-_PERCENT = re.compile(r"%([0-9A-Fa-f]{2})")
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 #: Nesting beyond this is an open question; RFC 8259 lets a parser set a limit.
 DEEP: Final = 32
 #: Integers from -(2^63) to 2^63 - 1 fit every common type.
@@ -102,32 +104,28 @@ def decode_query(query: str) -> tuple[Parameters, bool]:
     return tuple(pairs), bad
 
 
+@functools.lru_cache(maxsize=1024)
 def _form_decode(piece: str) -> tuple[str, bool]:
     if "%" not in piece and "+" not in piece and piece.isascii():
         return piece, False
-    piece = piece.replace("+", " ")
-    escapes = piece.count("%")
-    raw = piece.encode("utf-8", "surrogateescape").split(b"%")
-    out = bytearray(raw[0])
-    good = 0
-    for part in raw[1:]:
-        try:
-            if not _PERCENT.match("%" + part[:2].decode("ascii")):
-                raise ValueError  # noqa: TRY301 - one place that puts the sign back
-            out.append(int(part[:2], 16))
-            out += part[2:]
-            good += 1
-        except ValueError:
-            out += b"%" + part
+    raw = unquote_to_bytes(piece.replace("+", " ").encode("utf-8", "surrogateescape"))  # leaves broken escapes alone
     try:
-        return out.decode("utf-8"), good != escapes
+        return raw.decode("utf-8"), _BROKEN_ESCAPE.search(piece) is not None
     except UnicodeDecodeError:
-        return out.decode("utf-8", "surrogateescape"), True
+        return raw.decode("utf-8", "surrogateescape"), True
 
 
 def decode(description: Description, request: RawRequest) -> Decoded:
-    """Read a request from the bytes of its query, as the page's wire form says."""
-    return decode_parameters(description, *decode_query(request.query))
+    """Read a request from the bytes of its query, as the page's wire form says.
+
+    Remembered, for one request is redacted, judged and judged again: what is returned is not to be changed.
+    """
+    return _decode(description, request.query)
+
+
+@functools.lru_cache(maxsize=4096)
+def _decode(description: Description, query: str) -> Decoded:
+    return decode_parameters(description, *decode_query(query))
 
 
 def decode_parameters(description: Description, parameters: Parameters, is_not_utf8: bool = False) -> Decoded:
@@ -179,7 +177,7 @@ class _Json:
     def __init__(self, text: str) -> None:
         self.duplicates = False
         self.surrogates = False
-        self.deep = depth(text) > DEEP
+        self.deep = text.count("[") + text.count("{") > DEEP and depth(text) > DEEP
         try:
             self.value: Any = json.loads(
                 text, object_pairs_hook=self._object, parse_constant=_refuse, parse_int=_integer
