@@ -10,7 +10,7 @@ import functools
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from acs_conformance.derived import REDACTED, REDACTED_OTHER, is_packed, is_well_made
@@ -38,7 +38,7 @@ class Reply:
     #: Whether no connection could be made at all.
     is_unreachable: bool = False
     #: What must not be written down of this request, such as its signature.
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Sender(Protocol):

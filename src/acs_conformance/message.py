@@ -6,9 +6,14 @@ percent-encoded ASCII of the request line, header names keep the spelling they w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
 
 Headers = tuple[tuple[str, str], ...]
+
+# What the repr of a request hides: signatures, and the tokens of temporary credentials.
+_SECRET_HEADERS = frozenset({"authorization", "x-acs-bearer-token", "x-acs-security-token"})
+_SECRET_PARAMETERS = re.compile(r"(?<=[?&])(BearerToken|SecurityToken|Signature)=[^&]*")
 
 
 def header(headers: Headers, name: str) -> str | None:
@@ -19,14 +24,14 @@ def header(headers: Headers, name: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class RawRequest:
-    """One HTTP request."""
+    """One HTTP request. Its repr shows no body, no signature and no security token."""
 
     #: Upper-case method, such as "POST".
     method: str
     #: Path and query as in the request line, percent-encoded, such as "/?Name=a".
     target: str
     headers: Headers = ()
-    body: bytes = field(default=b"", repr=False)
+    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -37,6 +42,11 @@ class RawRequest:
     def query(self) -> str:
         """The target after its first question mark, still percent-encoded; empty when there is none."""
         return self.target.partition("?")[2]
+
+    def __repr__(self) -> str:
+        target = _SECRET_PARAMETERS.sub(r"\1=***", self.target)
+        headers = tuple((name, "***" if name.lower() in _SECRET_HEADERS else value) for name, value in self.headers)
+        return f"RawRequest(method={self.method!r}, target={target!r}, headers={headers!r})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,11 +36,11 @@ class Target:
 
 
 def from_url(url: str, environ: Mapping[str, str]) -> Target:
-    """The target at `url`, signed for with the environment's credentials.
+    """The target at `url`, signed for with the environment's credentials or those of the official SDKs' chain.
 
     Raises:
         UsageError: the URL is malformed or not on loopback.
-        CredentialsError: the environment has no credentials.
+        CredentialsError: no place has usable credentials, or the environment half of them.
     """
     shown = re.sub(r"//[^/@]*@", "//***@", url)  # a password is not to be repeated
     try:
@@ -53,7 +53,7 @@ def from_url(url: str, environ: Mapping[str, str]) -> Target:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"--target {shown!r} is no address; give scheme and host, as in http://127.0.0.1:8080")
     if parts.username or parts.password:
-        raise UsageError("--target holds a user or password; credentials come from the environment")
+        raise UsageError("--target holds a user or password; credentials come from the environment or a profile")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise UsageError(f"--target {shown!r} has a path or query; give scheme, host and port only")
     if not is_loopback(parts.hostname):
@@ -65,7 +65,7 @@ def from_url(url: str, environ: Mapping[str, str]) -> Target:
     if not parts.netloc.isascii() or not parts.netloc.lower().startswith(host) or not _is_rest(parts.netloc, host):
         raise UsageError(f"--target {shown!r} is no address: {parts.netloc!r} is neither a host nor a host and port")
     clean = f"{parts.scheme}://{host}{f':{port}' if port is not None else ''}"
-    return Target(url=clean, kind="given URL", credentials=Credentials.from_environment(environ))
+    return Target(url=clean, kind="given URL", credentials=Credentials.from_chain(environ))
 
 
 def _is_rest(netloc: str, host: str) -> bool:
