@@ -8,16 +8,18 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
 
 from acs_conformance.cli_progress import shown
+from acs_conformance.errors import UsageError
 
 if TYPE_CHECKING:
     from acs_conformance.cases import Depth
+    from acs_conformance.emulator.access_keys import AccessKeys
 
 DEPTHS = ("quick", "standard", "exhaustive")
 
@@ -32,51 +34,99 @@ spec_option = click.option(
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--access-keys",
+    "keys_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file with who may call, their tokens and what they may not call; docs/emulator.md shows one.",
+)
+@click.option("--quota", metavar="RATE[:BURST]", help="Requests per second that each access key may send.")
+@click.option(
+    "--policy",
+    "settled",
+    metavar="POINT=CHOICE",
+    multiple=True,
+    help="Settle an open point of the contract otherwise; docs/emulator.md lists them. May come several times.",
+)
 @click.option("--fault", "fault_id", metavar="ID", help="Play one fault of the catalogue; `faults` lists them.")
 @spec_option
-def emulator(port: int, host: str, fault_id: str | None, spec_root: Path | None) -> None:
-    """Serve the described operations offline; any official SDK works with it unchanged but for the endpoint.
+def emulator(
+    port: int,
+    host: str,
+    keys_file: Path | None,
+    quota: str | None,
+    settled: tuple[str, ...],
+    fault_id: str | None,
+    spec_root: Path | None,
+) -> None:
+    """Serve the described operations offline; the official SDKs work with it unchanged but for the endpoint.
 
-    Requests are signed with ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET if these are set, else with
-    the keys that are printed at the start. Ends on SIGTERM or Ctrl-C.
+    Who may call stands in the file of --access-keys. Without it the key is that of ALIBABA_CLOUD_ACCESS_KEY_ID,
+    ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN if these are set, else the one that is printed at
+    the start. Ends on SIGTERM or Ctrl-C.
 
-    Example: acs-conformance emulator --port 8080
-    """
+    \b
+    Examples:
+      acs-conformance emulator --port 8080
+      acs-conformance emulator --access-keys keys.toml --quota 50:100 --policy wire.method=taken
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
     from acs_conformance import spec_folder
     from acs_conformance.emulator.core import Emulator, Settings
-    from acs_conformance.emulator.gateway import AccessKeys
+    from acs_conformance.emulator.limits import Quota
     from acs_conformance.emulator.policy import Policy
     from acs_conformance.emulator.server import serve
-    from acs_conformance.errors import CredentialsError
-    from acs_conformance.signing import Credentials
-    from acs_conformance.target import EMULATOR_CREDENTIALS
 
-    try:
-        keys = Credentials.from_environment(os.environ)
-        key_words = "those of the environment"
-    except CredentialsError:
-        if any(os.environ.get(f"ALIBABA_CLOUD_ACCESS_KEY_{part}") for part in ("ID", "SECRET")):
-            raise
-        keys = EMULATOR_CREDENTIALS
-        key_words = f"{keys.access_key_id} / {keys.access_key_secret}"
     descriptions = spec_folder.load_all(spec_root)
-    secrets = {keys.access_key_id: keys.access_key_secret}
+    keys, key_line = _access_keys(keys_file, descriptions)
+    choices = _choices(settled)
     fault = None
     if fault_id is not None:
         from acs_conformance import faults as catalogues
 
         fault = catalogues.find(descriptions.values(), fault_id)
-    policy = Policy(choices=fault.needs if fault is not None else {})
-    settings = Settings(access_keys=AccessKeys(secrets=secrets))
-    core = Emulator(descriptions, settings=settings, policy=policy, fault=fault)
+        for point, choice in fault.needs.items():
+            if choices.setdefault(point, choice) != choice:
+                raise UsageError(f"this fault shows only with {point}={choice}; leave out --policy {point}=...")
+    settings = Settings(access_keys=keys, quota=Quota.parse(quota) if quota is not None else None)
+    core = Emulator(descriptions, settings=settings, policy=Policy(choices=choices), fault=fault)
 
     def on_ready(address: str) -> None:
-        lines = [f"listening on {address}", f"operations: {', '.join(descriptions)}", f"access key: {key_words}"]
+        lines = [f"listening on {address}", f"operations: {', '.join(descriptions)}", key_line]
         lines += [f"fault: {fault.says}"] if fault is not None else []
         click.echo("\n".join(lines))  # at once: whoever waits for the first line may stop us right after it
         sys.stdout.flush()
 
     serve(core, host, port, on_ready)
+
+
+def _access_keys(file: Path | None, operations: Collection[str]) -> tuple[AccessKeys, str]:
+    """Who may call the emulator, and the line that says so."""
+    from acs_conformance.emulator import access_keys
+    from acs_conformance.signing import Credentials
+    from acs_conformance.target import EMULATOR_CREDENTIALS
+
+    if file is not None:
+        keys = access_keys.load(file, operations)
+        return keys, f"access keys: {len(keys.secrets)} in {file}"
+    if any(os.environ.get(f"ALIBABA_CLOUD_ACCESS_KEY_{part}") for part in ("ID", "SECRET")):
+        own, line = Credentials.from_environment(os.environ), "access key: that of the environment"
+    else:
+        own = EMULATOR_CREDENTIALS
+        line = f"access key: {own.access_key_id} / {own.access_key_secret}"
+    tokens = {} if own.security_token is None else {own.access_key_id: own.security_token}
+    return access_keys.AccessKeys(secrets={own.access_key_id: own.access_key_secret}, tokens=tokens), line
+
+
+def _choices(settled: Iterable[str]) -> dict[str, str]:
+    """Point -> choice, of arguments POINT=CHOICE."""
+    choices: dict[str, str] = {}
+    for text in settled:
+        point, separator, choice = text.rpartition("=")
+        if not separator:
+            raise UsageError(f"--policy {text!r} is not of the form POINT=CHOICE, such as wire.method=taken.")
+        if choices.setdefault(point, choice) != choice:
+            raise UsageError(f"--policy settles {point} twice, as {choices[point]} and as {choice}. Leave one out.")
+    return choices
 
 
 # --- faults and the proof ---------------------------------------------------------------------------------------------

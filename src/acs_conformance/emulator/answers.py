@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from urllib.parse import quote
 
 from acs_conformance.description import Description, ErrorRow, Json, Location
@@ -47,8 +48,12 @@ _REASONS = {
 
 
 def respond(status: int, body: Mapping[str, Json], request_id: str) -> RawResponse:
-    """A response with a JSON body; its bytes are ASCII, so that any text in it is safe."""
-    headers = (_CONTENT_TYPE, ("x-acs-request-id", request_id))
+    """A response with a JSON body; its bytes are ASCII, so that any text in it is safe.
+
+    The headers with the request's id and a trace id are those that real gateways send.
+    """
+    trace_id = request_id.replace("-", "").lower()
+    headers = (_CONTENT_TYPE, ("x-acs-request-id", request_id), ("x-acs-trace-id", trace_id))
     return RawResponse(status=status, headers=headers, body=_encode(body).encode("ascii"))
 
 
@@ -67,7 +72,8 @@ def refuse(
     body = {_REQUEST_ID: request_id, "Code": refusal.code, "Message": refusal.message}
     if has_gateway_members:
         body = _with_gateway_members(body, request, request_id, refusal.code, product)
-    return respond(refusal.status, body, request_id)
+    response = respond(refusal.status, body, request_id)
+    return replace(response, headers=(*response.headers, *refusal.headers)) if refusal.headers else response
 
 
 def _with_gateway_members(

@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from acs_conformance.description import Description, Json, steps
-from acs_conformance.emulator import answers, validation
+from acs_conformance.emulator import answers, checks, validation, xml_answer
+from acs_conformance.emulator.access_keys import AccessKeys
 from acs_conformance.emulator.answers import Answers
+from acs_conformance.emulator.envelope import Envelope
 from acs_conformance.emulator.fault import Call, Fault, Refusal
-from acs_conformance.emulator.gateway import AccessKeys, Gate, Router
+from acs_conformance.emulator.gateway import Gate
 from acs_conformance.emulator.jobs import Jobs, Name, identifiers
+from acs_conformance.emulator.limits import Nonces, Quota
 from acs_conformance.emulator.policy import Policy
 from acs_conformance.emulator.readings import Reader
 from acs_conformance.emulator.validation import Breach
@@ -37,8 +40,10 @@ class Settings:
     access_keys: AccessKeys = field(default_factory=AccessKeys)
     #: Secrets in derived values, by the name that descriptions use, such as an application's key.
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-    #: Seconds by which a request's date may differ from the clock, either way.
+    #: Seconds by which the date of a V3 request may differ from the clock, either way; for V1 the policy decides.
     window_s: float = 15 * 60
+    #: How many requests each AccessKey may send; None: any number.
+    quota: Quota | None = None
     #: Seconds for which a nonce is remembered, and how many at most.
     nonce_lifetime_s: float = 31 * 60
     nonce_capacity: int = 100_000
@@ -83,17 +88,15 @@ class Emulator:
         self._operations = {
             name: _Operation(description, policy, settings, clock) for name, description in descriptions.items()
         }
-        self._router = Router(descriptions, policy)
-        self._gate = (
-            Gate(
-                settings.access_keys,
-                window_s=settings.window_s,
-                nonce_lifetime_s=settings.nonce_lifetime_s,
-                nonce_capacity=settings.nonce_capacity,
-            )
-            if settings.authenticate
-            else None
+        self._gate = Gate(
+            descriptions,
+            policy,
+            keys=settings.access_keys if settings.authenticate else None,
+            window_s=settings.window_s,
+            nonces=Nonces(lifetime_s=settings.nonce_lifetime_s, capacity=settings.nonce_capacity),
+            quota=settings.quota,
         )
+        self._has_gateway_members = policy.gateway("gateway.members") == "gateway"
         self._numbers = itertools.count(1)
 
     def handle(self, request: RawRequest) -> RawResponse:
@@ -108,18 +111,25 @@ class Emulator:
 
     def _handle(self, request: RawRequest, request_id: str) -> RawResponse:
         number = next(self._numbers)
-        action, refused = self._router.route(request)
-        if refused is None and self._gate is not None:
-            refused = self._gate.check(request, self._clock())
-        refused = self._fault.refusal(request, refused, self.memory)
-        operation = self._operations.get(action)
+        envelope = self._gate.open(request, self._clock())
+        refused = self._fault.refusal(request, self._gate.check(envelope), self.memory)
+        operation = self._operations.get(envelope.get("Action"))
         if refused is not None or operation is None:
-            product = operation.description.product if operation else ""
-            return answers.refuse(refused or self._router.unknown, request, request_id, product)
-        return self._call(operation, request, request_id, number)
+            response = answers.refuse(
+                refused or checks.UNKNOWN_ACTION,
+                request,
+                request_id,
+                operation.description.product if operation else "",
+                has_gateway_members=self._has_gateway_members,
+            )
+        else:
+            response = self._call(operation, envelope, request_id, number)
+        # Last, so that everything before it, a fault included, has one format to know.
+        return xml_answer.as_xml(response, envelope.get("Action")) if envelope.wants_xml else response
 
-    def _call(self, operation: _Operation, request: RawRequest, request_id: str, number: int) -> RawResponse:
-        reading = operation.reader.read(request)
+    def _call(self, operation: _Operation, envelope: Envelope, request_id: str, number: int) -> RawResponse:
+        request = envelope.request
+        reading = operation.reader.read(request, envelope.parameters)
         if operation.refuses_used_names and not reading.breaches:
             reading.breaches = list(self._in_use(operation, reading.document))
         call = Call(

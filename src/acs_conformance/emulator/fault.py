@@ -12,7 +12,7 @@ from typing import Any
 
 from acs_conformance.description import Description, Json
 from acs_conformance.emulator.validation import Breach
-from acs_conformance.message import RawRequest, RawResponse
+from acs_conformance.message import Headers, RawRequest, RawResponse
 
 #: What a fault remembers between calls; one per emulator, empty at first.
 Memory = MutableMapping[str, Any]
@@ -25,6 +25,10 @@ class Refusal:
     status: int
     code: str
     message: str
+    #: Id of the check that refuses, such as "v3.nonce.unique"; "" where none of the gateway's does.
+    check: str = ""
+    #: Headers that the answer has besides the usual ones.
+    headers: Headers = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,11 @@ class Fault:
     id: str = "none"
 
     def refusal(self, request: RawRequest, refused: Refusal | None, memory: Memory) -> Refusal | None:  # noqa: ARG002
-        """What the gateway makes of `request`, given what a faultless one does; None lets it pass."""
+        """What the gateway makes of `request`, given what a faultless one does; None lets it pass.
+
+        `refused.check` names the first check that refuses it. Letting it pass admits the request: checks that would
+        have come later are not made up for.
+        """
         return refused
 
     def breaches(self, call: Call, found: list[Breach], memory: Memory) -> list[Breach]:  # noqa: ARG002

@@ -4,7 +4,8 @@ In: a description, whose open questions and error rows say what there is to choo
 proof of the suite a covering set of them: whatever the suite says about one of these servers is a false alarm.
 
 The points are the keys of the description's open questions, chosen by the name of a reading, and some of the emulator's
-own, `answer.…`, for freedoms that every server has without a question being asked.
+own, `answer.…`, for freedoms that every server has without a question being asked. What is open about the gateway, the
+points `gateway.…`, is chosen once for all operations and has variants of its own: only who tests the gateway sees it.
 """
 
 from __future__ import annotations
@@ -45,6 +46,33 @@ _ANSWERS = {
     # Whether error bodies have the gateway's further members.
     "answer.members": ("gateway", "documented"),
 }
+
+#: What sources tell differently about the gateway: statuses, codes, times, the order of checks. The default is what
+#: most of them tell, or the latest.
+GATEWAY_POINTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        # Status of InvalidAccessKeyId.NotFound.
+        "gateway.accessKey.known": ("404", "400"),
+        # Code where something of the gateway's own is missing: MissingTimestamp, or MissingParameter for all.
+        "gateway.missing": ("MissingName", "MissingParameter"),
+        # Whether requests signed by the older scheme are known at all.
+        "gateway.v1": ("taken", "refused"),
+        # Minutes by which the time of such a request may differ from the clock.
+        "gateway.v1.window": ("31", "15"),
+        # Whether a time too far ahead of the clock is refused like one too far behind.
+        "gateway.date.future": ("refused", "taken"),
+        # Whether a V3 request is refused that has a header of the scheme and doesn't sign it.
+        "gateway.coverage": ("refused", "taken"),
+        # Status of SignatureDoesNotMatch for requests signed by the older scheme.
+        "gateway.signature.status": ("400", "403"),
+        # Whether a nonce is looked for before or after the signature.
+        "gateway.nonce.order": ("before-signature", "after-signature"),
+        # Status of another HTTP method: UnsupportedHTTPMethod, or 404 InvalidAction.NotFound.
+        "gateway.method": ("400", "403", "404"),
+        # Whether the gateway's own errors have its further members, HostId and Recommend.
+        "gateway.members": ("gateway", "documented"),
+    }
+)
 
 
 def any_choices(question: Question) -> tuple[str, ...]:
@@ -90,13 +118,17 @@ class Policy:
         name = self.choice(description, question.key)
         return next((reading for reading in question.readings if reading.name == name), None)
 
+    def gateway(self, point: str) -> str:
+        """The name chosen at one of `GATEWAY_POINTS`."""
+        return self.choices.get(point, GATEWAY_POINTS[point][0])
+
     def check(self, descriptions: Iterable[Description]) -> None:
-        """Whether every choice exists at one of `descriptions`.
+        """Whether every choice exists at one of `descriptions`, or about the gateway.
 
         Raises:
             SelectionError: one does not.
         """
-        known: dict[str, set[str]] = {}
+        known = {point: set(names) for point, names in GATEWAY_POINTS.items()}
         for description in descriptions:
             for point, names in options(description).items():
                 known.setdefault(point, set()).update(names)
@@ -113,9 +145,18 @@ def variants(description: Description) -> tuple[tuple[str, Policy], ...]:
 
     The same description gives the same variants, in the same order and under the same names.
     """
+    return _covering(options(description))
+
+
+@functools.lru_cache(maxsize=1)
+def gateway_variants() -> tuple[tuple[str, Policy], ...]:
+    """Named faultless gateways: the default, each other choice alone, and all choices pairwise."""
+    return _covering(GATEWAY_POINTS)
+
+
+def _covering(points: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, Policy], ...]:
     import covertable  # wanted by the proof alone
 
-    points = options(description)
     chosen: list[tuple[str, dict[str, str]]] = [("default", {})]
     chosen += [(f"{point}={name}", {point: name}) for point, names in points.items() for name in names[1:]]
     rows = covertable.make({point: list(names) for point, names in points.items()})

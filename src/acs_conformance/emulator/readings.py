@@ -6,7 +6,7 @@ leaves open about a request is settled here, by the policy; it knows nothing of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import jsonschema_rs
@@ -15,11 +15,10 @@ from acs_conformance.description import Description, Json, Location, Node, Quest
 from acs_conformance.emulator import decoding, validation
 from acs_conformance.emulator.decoding import Parameter
 from acs_conformance.emulator.derivation import is_derived
+from acs_conformance.emulator.envelope import COMMON_PARAMETERS, form_of
 from acs_conformance.emulator.policy import Policy
 from acs_conformance.emulator.validation import Breach
 from acs_conformance.message import RawRequest, header
-
-_FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(slots=True)
@@ -75,10 +74,17 @@ class Reader:
         #: What the shared questions' readings make of a request, by their ids.
         self._effects = {key[5:]: effect for key, effect in effects.items() if key.startswith("wire.")}
 
-    def read(self, request: RawRequest) -> Reading:
-        """The document of `request` and what is wrong with it."""
+    def read(self, request: RawRequest, parameters: Sequence[Parameter] | None = None) -> Reading:
+        """The document of `request` and what is wrong with it.
+
+        Args:
+            request: as it came.
+            parameters: its parameters, where the gateway sends its own among them; None: those of the query, and by
+                policy those of a form body.
+        """
         reading = Reading({}, set(), [])
-        for name, text in self._texts(request, reading).items():
+        sent = self._sent(request, reading) if parameters is None else self._own(parameters)
+        for name, text in self._texts(sent, reading).items():
             node = self._nodes[name]
             if not text and not node.required and self._empty_optional(name, reading):
                 continue
@@ -91,10 +97,10 @@ class Reader:
 
     # --- parameters -------------------------------------------------------------------------------------------------
 
-    def _texts(self, request: RawRequest, reading: Reading) -> dict[str, str]:
+    def _texts(self, sent: Sequence[Parameter], reading: Reading) -> dict[str, str]:
         """Documented parameter -> its text."""
         texts: dict[str, str] = {}
-        for parameter in self._sent(request, reading):
+        for parameter in sent:
             name = parameter.name
             if name not in self._nodes:
                 known = self._folded.get(name.lower())
@@ -115,11 +121,16 @@ class Reader:
 
     def _sent(self, request: RawRequest, reading: Reading) -> list[Parameter]:
         sent = decoding.parameters(request.query)
-        if request.body and (header(request.headers, "content-type") or "").lower().startswith(_FORM):
+        form = form_of(request, header(request.headers, "content-type")) if request.body else ""
+        if form:
             reading.traits.add("form-body")
             if self._any.get("form-body") == "counts":
-                sent += decoding.parameters(request.body.decode("latin-1"))
+                sent += decoding.parameters(form)
         return sent
+
+    def _own(self, parameters: Sequence[Parameter]) -> list[Parameter]:
+        """The operation's parameters: all but the gateway's, of which it may document one too."""
+        return [p for p in parameters if p.name not in COMMON_PARAMETERS or p.name in self._nodes]
 
     def _empty_optional(self, name: str, reading: Reading) -> bool:
         """Whether the empty text of an optional parameter is passed over."""
