@@ -48,8 +48,8 @@ from acs_conformance.emulator.server import running
 from acs_conformance.exchange import Recorder
 from acs_conformance.faults import Seed, catalogue
 from acs_conformance.http_sender import HttpSender
-from acs_conformance.judge import Judgement
 from acs_conformance.message import RawRequest, RawResponse
+from acs_conformance.observation import Judgement
 from acs_conformance.target import EMULATOR_CREDENTIALS
 
 _HOOKS = Path(__file__).resolve().parent / "schemathesis_hooks.py"

@@ -20,8 +20,9 @@ from acs_conformance.cases.render import base_document, render
 from acs_conformance.derived import REDACTED
 from acs_conformance.description import Description
 from acs_conformance.exchange import Recorder, Reply, redacted
-from acs_conformance.judge import Judgement, identifiers, judge_exchange
+from acs_conformance.judge import identifiers, judge_exchange
 from acs_conformance.message import RawRequest, RawResponse
+from acs_conformance.observation import Judgement
 from acs_conformance.oracle import expect
 from acs_conformance.record import BODY_LIMIT, Exchange
 from acs_conformance.trait import Memory

@@ -6,7 +6,7 @@ import pytest
 
 from acs_conformance.campaign_judge import CampaignJudgement, CaseResult
 from acs_conformance.cases.case import Case
-from acs_conformance.judge import Observation
+from acs_conformance.observation import Observation
 from acs_conformance.requirement import Requirement
 from acs_conformance.verdict import ExitCode, Result, Verdict, exit_code, verdicts
 

@@ -21,8 +21,9 @@ from acs_conformance.cases.reduce import reduced
 from acs_conformance.cases.render import Context, render
 from acs_conformance.description import Description
 from acs_conformance.exchange import Recorder
-from acs_conformance.judge import Judgement, judge_exchange
+from acs_conformance.judge import judge_exchange
 from acs_conformance.message import RawRequest, header
+from acs_conformance.observation import Judgement
 from acs_conformance.record import STALE, Exchange
 from acs_conformance.trait import Memory
 from acs_conformance.wire import decode_query

@@ -14,7 +14,8 @@ from typing import Literal
 
 from acs_conformance.cases.case import Case, requirement_of
 from acs_conformance.description import Description, Json
-from acs_conformance.judge import Judgement, Observation, identifiers, judge_exchange
+from acs_conformance.judge import identifiers, judge_exchange
+from acs_conformance.observation import Judgement, Observation
 from acs_conformance.record import STALE, Exchange
 from acs_conformance.trait import Memory, claims
 from acs_conformance.wire import decode

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal, cast
 
+from acs_conformance.gateway_checks import Checks
+
 #: Names and list positions from the root of a request document.
 Location = tuple[str | int, ...]
 
@@ -259,6 +261,14 @@ class Description:
     #: Name of the description's file relative to spec/, for messages, and the SHA-256 of all its files.
     file: str
     sha256: str
+    #: Where this is the description of a gateway: what it checks, and the action that carries the checks.
+    checks: Checks | None = None
+    carrier: str = ""
+
+    @property
+    def action(self) -> str:
+        """The name by which requests call the operation."""
+        return self.carrier or self.operation
 
     @cached_property
     def parameters(self) -> tuple[Node, ...]:

@@ -14,8 +14,8 @@ from typing import Any
 from acs_conformance import requirement as requirements_of
 from acs_conformance.campaign_judge import CampaignJudgement
 from acs_conformance.description import Description
-from acs_conformance.judge import Observation
 from acs_conformance.message import RawRequest
+from acs_conformance.observation import Observation
 from acs_conformance.record import Exchange
 from acs_conformance.verdict import Result
 

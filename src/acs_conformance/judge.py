@@ -8,56 +8,19 @@ at. What only many exchanges show is judged in `campaign_judge`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Literal
 
 from acs_conformance.answer import Answer, answer_of
+from acs_conformance.answer_body import body_claims
 from acs_conformance.description import Description, ErrorRow, Json, get, locations
+from acs_conformance.gateway_judge import judge_gateway
 from acs_conformance.message import RawRequest
+from acs_conformance.observation import Judgement, Observation, Outcome
 from acs_conformance.oracle import Expectation, expect
-from acs_conformance.record import BODY_LIMIT, Exchange
+from acs_conformance.record import Exchange
 from acs_conformance.trait import Memory, claims
-from acs_conformance.violation import compiled
 from acs_conformance.wire import Decoded, decode
-
-Outcome = Literal["pass", "fail", "inconclusive"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """What one exchange shows of one requirement."""
-
-    #: Id of the requirement.
-    requirement: str
-    outcome: Outcome
-    #: Number of the exchange.
-    exchange: int
-    #: What came and what would have been allowed, for people.
-    received: str = ""
-    allowed: str = ""
-    #: Short and stable: equal for failures that look alike, whatever the request.
-    cause: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
-    """All that one exchange shows."""
-
-    answer: Answer
-    expectation: Expectation
-    observations: tuple[Observation, ...]
-    #: Whether the target did what the contract allows with the request, None where the answer says nothing about it.
-    is_right: bool | None
-    #: Why it says nothing.
-    reason: str = ""
-    #: (question key, reading name) where exactly one reading explains the answer.
-    reading: tuple[str, str] | None = None
-
-    @property
-    def is_accepted(self) -> bool:
-        """Whether the target took the request."""
-        return self.answer.kind == "success"
 
 
 def judge_exchange(description: Description, exchange: Exchange, memory: Memory) -> Judgement:
@@ -68,6 +31,8 @@ def judge_exchange(description: Description, exchange: Exchange, memory: Memory)
         exchange: as recorded.
         memory: identifiers seen to work anywhere in the campaign, and names taken by other requests.
     """
+    if description.checks is not None:
+        return judge_gateway(description, description.checks, exchange)
     decoded = decode(description, exchange.request)
     expectation = _expectation(description, exchange.request, decoded, memory)
     answer = answer_of(description, exchange.response, exchange.failure)
@@ -232,26 +197,11 @@ class _Judge:
 
     def _body(self, prefix: Literal["response", "error"], schema: Mapping[str, Json], allowed: str) -> None:
         """Content type, JSON, and each member against `schema`."""
-        answer = self.answer
-        media = answer.media_type or "no content type"
-        self._claim(
-            f"{prefix}.contentType", answer.media_type == "application/json", media, "application/json", "content type"
-        )
-        if self.exchange.response is not None and len(self.exchange.response.body) >= BODY_LIMIT:
-            received = f"{BODY_LIMIT} bytes or more"
-            self._claim(f"{prefix}.type", False, received, allowed, "body too long")
-            return
-        shown = "JSON" if answer.is_json else "a body that is not JSON"
-        self._claim(f"{prefix}.type", isinstance(answer.body, dict), shown, "a JSON object", "not a JSON object")
-        if isinstance(answer.body, dict):
-            for key, is_kept, received in member_claims(prefix, schema, answer.body):
-                self._claim(key, is_kept, received, allowed, key)
-
-    def _claim(self, key: str, is_kept: bool, received: str, allowed: str, cause: str) -> None:
-        if is_kept:
-            self._see(key, "pass")
-        else:
-            self._see(key, "fail", received=received, allowed=allowed, cause=cause)
+        for claim in body_claims(prefix, schema, self.answer, self.exchange.response, allowed):
+            if claim.is_kept:
+                self._see(claim.key, "pass")
+            else:
+                self._see(claim.key, "fail", received=claim.received, allowed=claim.allowed, cause=claim.cause)
 
     def _see(self, key: str, outcome: Outcome, received: str = "", allowed: str = "", cause: str = "") -> None:
         self.observations.append(
@@ -307,49 +257,3 @@ def allowed_text(description: Description, expectation: Expectation) -> str:
         suffix = "…" if "pattern" in row.schema["properties"]["Code"] else ""
         parts.append(f"{row.status} {name}{suffix}")
     return " or ".join(parts)
-
-
-def member_claims(prefix: str, schema: Mapping[str, Json], body: Mapping[str, Json]) -> Iterator[tuple[str, bool, str]]:
-    """Key, whether it is kept, and what came, for each claim that `schema` makes about the members of `body`."""
-    for name, member in schema.get("properties", {}).items():
-        path = f"{prefix}.{name}"
-        if name not in body:
-            if name in schema.get("required", []):
-                yield f"{path}.required", False, f"no {name}"
-            continue
-        if name in schema.get("required", []):
-            yield f"{path}.required", True, ""
-        value = body[name]
-        if not _TYPES[member["type"]](value):
-            yield f"{path}.type", False, f"{name} is {_shown(value)}"
-            continue
-        yield f"{path}.type", True, ""
-        for keyword, is_kept in _KEYWORDS.items():
-            # A row's own Code pattern chose the row, so it is not a claim about the body.
-            if keyword in member and not (prefix == "error" and name == "Code"):
-                yield f"{path}.{keyword}", is_kept(member[keyword], value), f"{name} is {_shown(value)}"
-        if member["type"] == "object":
-            yield from member_claims(path, member, value)
-
-
-_TYPES: Mapping[str, Callable[[Json], bool]] = {
-    "string": lambda value: isinstance(value, str),
-    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
-    "boolean": lambda value: isinstance(value, bool),
-    "object": lambda value: isinstance(value, dict),
-    "array": lambda value: isinstance(value, list),
-}
-
-#: Keywords that a member of an answer is held to once its type is right. Written out rather than left to a validator:
-#: this runs for every member of every answer.
-_KEYWORDS: Mapping[str, Callable[[Json, Json], bool]] = {
-    "minLength": lambda limit, value: len(value) >= limit,
-    "pattern": lambda pattern, value: compiled(pattern).fullmatch(value) is not None,
-    "enum": lambda options, value: value in options,
-}
-
-
-def _shown(value: Json) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -29,8 +29,8 @@ from acs_conformance.emulator.policy import Policy, variants
 from acs_conformance.errors import SelectionError
 from acs_conformance.exchange import Recorder, Reply
 from acs_conformance.faults import Seed, catalogue
-from acs_conformance.judge import Judgement
 from acs_conformance.message import RawRequest
+from acs_conformance.observation import Judgement
 from acs_conformance.verdict import ExitCode, Verdict, exit_code, verdicts
 
 #: A moment after which tokens still are valid; the proof looks at no clock.

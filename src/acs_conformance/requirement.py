@@ -15,12 +15,13 @@ from typing import Literal
 
 from acs_conformance.description import Description, Json, Node, Question, Statement
 from acs_conformance.errors import DescriptionError, SelectionError
+from acs_conformance.gateway_checks import Checks
 
 #: Keywords of a request's schema that are claims by themselves, in the order in which a validator looks at them.
 REQUEST_KEYWORDS = ("type", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems")
 _RESPONSE_KEYWORDS = ("type", "minLength", "pattern", "enum")
 
-Kind = Literal["request", "response", "error", "availability"]
+Kind = Literal["request", "response", "error", "availability", "gateway"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,10 @@ class Requirement:
 @functools.lru_cache(maxsize=64)
 def derive(description: Description) -> tuple[Requirement, ...]:
     """All requirements of `description`, in document order: request, relations, answers."""
-    plain = [*_of_request(description), *_of_relations(description), *_of_answers(description)]
+    if description.checks is not None:
+        plain = list(_of_gateway(description, description.checks))
+    else:
+        plain = [*_of_request(description), *_of_relations(description), *_of_answers(description)]
     by_statement = {statement.id: set(expand(statement.requirements, plain)) for statement in description.statements}
     result = []
     for requirement in plain:
@@ -219,6 +223,19 @@ def _of_members(
             yield from (
                 _rename(inner, description, f"{path}", name) for inner in _of_members(description, prefix, member, line)
             )
+
+
+def _of_gateway(description: Description, checks: Checks) -> Iterator[Requirement]:
+    for check in checks.by_key.values():
+        if check.expects != "open":
+            # What a target can do without: another scheme than the one in use, temporary credentials, a gateway.
+            yield _new(description, check.key, "gateway", "", check.claim, check.line, conditional=True)
+    line = checks.error_line
+    yield _new(description, "error.contentType", "gateway", "", "a refusal is application/json", line, conditional=True)
+    yield _new(description, "error.type", "gateway", "", "a refusal is a JSON object", line, conditional=True)
+    for member in _of_members(description, "error", checks.error, line):
+        yield dataclasses.replace(member, kind="gateway", conditional=True)
+    yield _new(description, "availability", "availability", "", "no request is answered 5xx or not at all", line)
 
 
 def _rename(inner: Requirement, description: Description, path: str, name: str) -> Requirement:

@@ -24,11 +24,11 @@ from acs_conformance.description import (
     Reading,
     Refusals,
     Relation,
-    Statement,
     World,
 )
 from acs_conformance.errors import DescriptionError
 from acs_conformance.source import Source
+from acs_conformance.spec_statements import statements_of
 
 _NODE_ONLY = ("description", "examples", "x-identifier", "x-derived", "properties", "items")
 
@@ -104,7 +104,7 @@ class Builder:
             world=World(**self._rows("x-world", errors)),
             creates=self._creates(success_schema),
             gateway=self.gateway,
-            statements=self._statements(),
+            statements=statements_of(self.statements),
             file=self._relative(self.api.path),
             sha256=self._hash(),
         )
@@ -361,27 +361,6 @@ class Builder:
             for reason in spec_checks.value_problems(node.schema, value):
                 raise self.api.error(at, reason)
         return Creates(thing=entry["thing"], id=entry["id"], short_lived=entry.get("short-lived", {}))
-
-    def _statements(self) -> tuple[Statement, ...]:
-        seen: set[str] = set()
-        result = []
-        for index, entry in enumerate(self.statements.data["statements"]):
-            pointer = f"/statements/{index}"
-            if entry["id"] in seen:
-                raise self.statements.error(f"{pointer}/id", f"repeats the statement {entry['id']}")
-            seen.add(entry["id"])
-            result.append(
-                Statement(
-                    id=entry["id"],
-                    row=entry["row"],
-                    text=entry["text"],
-                    requirements=tuple(entry.get("requirements", ())),
-                    questions=tuple(entry.get("questions", ())),
-                    untestable=entry.get("untestable"),
-                    line=self.statements.line(f"{pointer}/id"),
-                )
-            )
-        return tuple(result)
 
     # --- identity -----------------------------------------------------------------------------------------------
 

@@ -15,11 +15,15 @@ from pathlib import Path
 from jsonschema.exceptions import best_match
 from jsonschema.protocols import Validator
 
-from acs_conformance import source, spec_checks
+from acs_conformance import source, spec_checks, spec_gateway
 from acs_conformance.description import Description, Gateway, Question, Reading
 from acs_conformance.errors import DescriptionError, SelectionError
 from acs_conformance.source import Source
 from acs_conformance.spec_builder import Builder
+from acs_conformance.spec_gateway import GATEWAY
+from acs_conformance.spec_statements import statements_of
+
+_CHECKS = "rpc-checks.yaml"
 
 #: Where each description was read from; its own `file` is relative to spec/, whatever the folder is called.
 _opened: weakref.WeakKeyDictionary[Description, Path] = weakref.WeakKeyDictionary()
@@ -49,8 +53,14 @@ def folders(root: Path) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def names(root: Path | None = None) -> tuple[str, ...]:
+    """What can be selected: the operations, and the gateway before them."""
+    known = folders(root or shipped_root())
+    return (*known, GATEWAY) if known else ()
+
+
 def load(operation: str, root: Path | None = None) -> Description:
-    """The description of `operation`.
+    """The description of `operation`, or of the gateway.
 
     Raises:
         SelectionError: there is no such operation.
@@ -58,8 +68,10 @@ def load(operation: str, root: Path | None = None) -> Description:
     """
     root = root or shipped_root()
     known = folders(root)
+    if operation == GATEWAY and known:
+        return load_gateway(root)
     if operation not in known:
-        raise SelectionError("operation", operation, known)
+        raise SelectionError("operation", operation, (*known, GATEWAY))
     return load_folder(known[operation], root)
 
 
@@ -90,8 +102,27 @@ def load_folder(folder: Path, root: Path) -> Description:
     return description
 
 
+def load_gateway(root: Path) -> Description:
+    """The description of the gateway, its checks carried by an operation that leaves nothing behind, if there is one.
+
+    Raises:
+        DescriptionError: something in it is missing, malformed or contradicts itself.
+    """
+    operations = [load_folder(folder, root) for folder in folders(root).values()]
+    carrier = next((each for each in operations if each.creates is None), operations[0])
+    schemas = shipped_root() / "_common"
+    common = root / "_common" if (root / "_common" / _CHECKS).exists() else schemas
+    checks = _read(common / _CHECKS, schemas / "rpc-checks.schema.json")
+    statements = _read(common / "rpc-statements.yaml", schemas / "statements.schema.json")
+    description = spec_gateway.of_operation(carrier, checks, statements, statements_of(statements))
+    _opened[description] = common
+    return description
+
+
 def opened(description: Description, name: str) -> str:
     """The file `name` of the folder that `description` was read from, as it was opened."""
+    if description.checks is not None:
+        name = {"openapi.yaml": _CHECKS, "statements.yaml": "rpc-statements.yaml"}.get(name, name)
     folder = _opened.get(description)
     return str(folder / name) if folder is not None else description.file.replace("openapi.yaml", name)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from acs_conformance.campaign_judge import CampaignJudgement, CaseResult
-from acs_conformance.judge import Observation
+from acs_conformance.observation import Observation
 from acs_conformance.requirement import Requirement
 
 
