@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import socket
 import sys
 import time
+import zlib
 
 import pytest
 
@@ -225,6 +227,27 @@ def test_compressed_answer_is_read():
     with servers.compresses() as server:
         reply = send(server.url)
     assert reply.response.body.startswith(b'{"RequestId"')
+
+
+def _bare_deflate(data):
+    return zlib.compress(data)[2:-4]  # without zlib's header and checksum, as some servers send it
+
+
+@pytest.mark.parametrize(
+    ("encoding", "compress"),
+    [
+        ("GZIP", gzip.compress),
+        ("deflate", zlib.compress),
+        ("deflate", _bare_deflate),
+        ("deflate, gzip", lambda data: gzip.compress(zlib.compress(data))),
+        ("identity", lambda data: data),
+        ("br", lambda data: data),
+    ],
+    ids=["gzip", "deflate", "bare deflate", "both", "identity", "not asked for"],
+)
+def test_content_encoding_is_undone(encoding, compress):
+    with servers.always(200, compress(b'{"a":1}'), content_encoding=encoding) as server:
+        assert send(server.url).response.body == b'{"a":1}'
 
 
 def test_badly_compressed_answer_is_recorded():

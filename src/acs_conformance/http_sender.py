@@ -1,29 +1,38 @@
 """Send signed requests over HTTP, byte for byte as they were built.
 
 In: an unsigned request. Out: a `Reply`: the response, or why there is none. A failure of the target or of the way to it
-is told, never raised. httpx's transport is used without its client, which would look into redirects, cookies and
-proxies that are no business of a contract test.
+is told, never raised. The connection is one of httpcore, the transport below httpx: a client would look into redirects,
+cookies and proxies, which are no business of a contract test.
 """
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import ssl
 import threading
 import time
-from dataclasses import replace
+import zlib
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
+import httpcore
 
 from acs_conformance.description import Description
 from acs_conformance.exchange import Reply
-from acs_conformance.message import RawRequest, RawResponse
+from acs_conformance.message import RawRequest, RawResponse, header
 from acs_conformance.record import BODY_LIMIT, STALE
-from acs_conformance.signing import Acs3HmacSha256, Credentials
+from acs_conformance.signing import Credentials, v3
 
 #: Seconds to connect, and in all until an answer is read; a slow drip of bytes ends here too.
 CONNECT_S = 5.0
 ANSWER_S = 30.0
+
+_PORTS = {"http": 80, "https": 443}
+_FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
+# Content encoding -> what it may be for zlib, as `wbits`: "deflate" stands for zlib's format, and some send it bare.
+_FORMATS = {"gzip": (zlib.MAX_WBITS | 16,), "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS)}
 
 
 class HttpSender:
@@ -38,97 +47,136 @@ class HttpSender:
             user_agent: says who is asking.
             answer_s: seconds in which an answer has to be there.
         """
-        self._url = httpx.URL(url)
+        parts = urlsplit(url)
+        self._scheme = parts.scheme
+        self._host = parts.hostname or ""
+        self._port = parts.port or _PORTS[parts.scheme]
+        self._host_header = parts.netloc.removesuffix(f":{_PORTS[parts.scheme]}")
         self._credentials = credentials
         self._answer_s = answer_s
-        self._auth: dict[str, Acs3HmacSha256] = {}
         self._headers = {
             "accept": "application/json",
             "accept-encoding": "gzip, deflate",
             "connection": "keep-alive",
             "user-agent": user_agent,
         }
-        self._timeout = httpx.Timeout(answer_s, connect=CONNECT_S).as_dict()
+        self._extensions = {"timeout": {"read": answer_s, "write": answer_s}}
         #: Whether connections are used again, and whether the one of the last request was new.
         self._keeps = True
         self._is_new = False
-        self._transport = self._new_transport()
+        self._connection: httpcore.HTTP11Connection | None = None
         self._watchdog = _Watchdog()
 
-    def _new_transport(self) -> httpx.HTTPTransport:
-        kept = 1 if self._keeps else 0
-        return httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=kept), trust_env=False)
-
     def close(self) -> None:
-        """Close the connections."""
-        self._transport.close()
+        """Close the connection."""
+        self._hang_up()
         self._watchdog.stop()
 
     def send(self, description: Description, request: RawRequest) -> Reply:
         """Sign and send one request."""
-        auth = self._auth.get(description.operation)
-        if auth is None:
-            auth = Acs3HmacSha256(self._credentials, action=description.operation, version=description.version)
-            self._auth[description.operation] = auth
-        outgoing = httpx.Request(
-            request.method,
-            self._url,
-            content=request.body or None,
-            headers={**self._headers, **dict(request.headers)},
-            extensions={"target": request.target.encode("ascii"), "trace": self._trace, "timeout": self._timeout},
-        )
-        if not request.body:
-            outgoing.headers["content-length"] = "0"
-        signed = next(auth.sync_auth_flow(outgoing))
-        signature = signed.headers["authorization"].rpartition("Signature=")[2]
-        self._is_new = False
+        signed = self._signed(description, request)
+        signature = (header(signed.headers, "authorization") or "").rpartition("Signature=")[2]
         self._watchdog.watch(self._answer_s)
         try:
-            response = self._transport.handle_request(signed)
-            response.request = signed
+            response = self._connected().handle_request(self._outgoing(signed))
             try:
-                return replace(self._read(response), secrets=(signature,))
+                return Reply(_read(response), secrets=(signature,))
             finally:
                 response.close()
-        except httpx.HTTPError as error:
+                if not self._keeps:
+                    self._hang_up()
+        except _FAILURES as error:
             return self._failed(error)
         except ssl.SSLError as error:
             return Reply(None, f"TLS failed: {error.reason or error}", is_unreachable=True)
         finally:
             self._watchdog.rest()
 
-    def _trace(self, event: str, info: dict[str, Any]) -> None:
-        if event == "connection.connect_tcp.started":
-            self._is_new = True
-        elif event == "connection.connect_tcp.complete":
-            self._watchdog.socket = info["return_value"].get_extra_info("socket")
+    def _signed(self, description: Description, request: RawRequest) -> RawRequest:
+        headers = {**self._headers, **dict(request.headers), "content-length": str(len(request.body))}
+        return v3.sign(
+            RawRequest(request.method, request.target, tuple(headers.items()), request.body),
+            self._credentials,
+            action=description.operation,
+            version=description.version,
+            host=self._host_header,
+            now=datetime.now(UTC),
+            nonce=secrets.token_hex(16),
+        )
 
-    def _failed(self, error: httpx.HTTPError) -> Reply:
+    def _outgoing(self, signed: RawRequest) -> httpcore.Request:
+        return httpcore.Request(
+            signed.method,
+            httpcore.URL(scheme=self._scheme, host=self._host, port=self._port, target=signed.target),
+            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in signed.headers],
+            content=signed.body,
+            extensions=self._extensions,
+        )
+
+    # --- the connection ---------------------------------------------------------------------------------------------
+
+    def _connected(self) -> httpcore.HTTP11Connection:
+        """The kept connection, or a new one where there is none, or the target has closed it."""
+        connection = self._connection
+        self._is_new = connection is None or connection.is_closed() or connection.has_expired()
+        if connection is None or self._is_new:
+            self._hang_up()
+            stream = httpcore.SyncBackend().connect_tcp(self._host, self._port, timeout=CONNECT_S)
+            if self._scheme == "https":
+                stream = stream.start_tls(httpcore.default_ssl_context(), self._host, timeout=CONNECT_S)
+            self._watchdog.socket = stream.get_extra_info("socket")
+            connection = httpcore.HTTP11Connection(
+                httpcore.Origin(self._scheme.encode(), self._host.encode(), self._port), stream
+            )
+            self._connection = connection
+        return connection
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _failed(self, error: Exception) -> Reply:
         if self._watchdog.has_barked:
             return Reply(None, f"the answer was not complete after {self._answer_s:g} s")
-        closed = isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError)
+        closed = isinstance(error, httpcore.RemoteProtocolError | httpcore.ReadError | httpcore.WriteError)
         if closed and self._keeps and not self._is_new:
             # Closed by the target between two requests, or by this one: only a new connection can tell. From now on
             # each request has its own, so this is said once at the most.
             self._keeps = False
-            self._transport.close()
-            self._transport = self._new_transport()
             return Reply(None, STALE)
-        unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+        unreachable = isinstance(error, httpcore.ConnectError | httpcore.ConnectTimeout)
         return Reply(None, _failure(error), is_unreachable=unreachable)
 
-    def _read(self, response: httpx.Response) -> Reply:
-        """The body up to the limit; what is longer is cut, for no documented answer comes near it."""
-        body = b""
-        try:
-            for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) >= BODY_LIMIT:
-                    break
-        except httpx.DecodingError:
-            body = b"(undecodable content encoding)"
-        headers = tuple((name, value) for name, value in response.headers.multi_items())
-        return Reply(RawResponse(response.status_code, headers, body[:BODY_LIMIT]))
+
+def _read(response: httpcore.Response) -> RawResponse:
+    """The response, its body decompressed, up to the limit; what is longer is cut: no documented answer comes near."""
+    body = b""
+    for chunk in response.iter_stream():
+        body += chunk
+        if len(body) >= BODY_LIMIT:
+            break
+    headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers)
+    encoding = header(headers, "content-encoding")
+    if encoding is not None:
+        body = _unpacked(body, encoding)
+    return RawResponse(response.status, headers, body[:BODY_LIMIT])
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    """The body without gzip or deflate, up to the limit; other encodings were not asked for, and stay."""
+    for name in reversed(encoding.lower().split(",")):
+        formats = _FORMATS.get(name.strip())
+        if formats is not None:
+            body = _inflated(body, formats)
+    return body
+
+
+def _inflated(body: bytes, formats: tuple[int, ...]) -> bytes:
+    for wbits in formats:
+        with contextlib.suppress(zlib.error):
+            return zlib.decompressobj(wbits).decompress(body, BODY_LIMIT)
+    return b"(undecodable content encoding)"
 
 
 class _Watchdog:
@@ -174,17 +222,17 @@ class _Watchdog:
                     continue  # it has ended by itself meanwhile
 
 
-def _failure(error: httpx.HTTPError) -> str:
+def _failure(error: Exception) -> str:
     """Why there was no answer, in words that don't depend on the platform."""
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text or "SSL" in text:
         return f"TLS failed: {text}"
     kinds: tuple[tuple[type[Exception], str], ...] = (
-        (httpx.ConnectTimeout, f"no connection within {CONNECT_S:g} s"),
-        (httpx.ConnectError, f"no connection: {text or 'refused'}"),
-        (httpx.TimeoutException, "no answer in time"),
-        (httpx.RemoteProtocolError, "the connection was closed, or the answer is not HTTP"),
-        (httpx.ReadError, "the connection was closed"),
-        (httpx.WriteError, "the connection was closed while sending"),
+        (httpcore.ConnectTimeout, f"no connection within {CONNECT_S:g} s"),
+        (httpcore.ConnectError, f"no connection: {text or 'refused'}"),
+        (httpcore.TimeoutException, "no answer in time"),
+        (httpcore.RemoteProtocolError, "the connection was closed, or the answer is not HTTP"),
+        (httpcore.ReadError, "the connection was closed"),
+        (httpcore.WriteError, "the connection was closed while sending"),
     )
     return next((words for kind, words in kinds if isinstance(error, kind)), f"{type(error).__name__}: {text}")
