@@ -169,6 +169,7 @@ def test_broken_description_is_told_with_file_and_line(tmp_path, command, name, 
 
 @pytest.mark.parametrize("missing", ["ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"])
 def test_target_without_whole_credentials_is_wrong_usage(tmp_path, monkeypatch, missing):
+    monkeypatch.setenv("HOME", str(tmp_path))  # without profiles
     with servers.accepts_everything() as server:
         ended = run_against(server.url, tmp_path / "r", keys=False)
         environ = servers.environment()

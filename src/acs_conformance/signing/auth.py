@@ -58,6 +58,9 @@ class Acs3HmacSha256(httpx.Auth):
         self._clock = clock
         self._nonce = nonce
 
+    def __repr__(self) -> str:
+        return f"Acs3HmacSha256({self._credentials!r}, action={self._action!r}, version={self._version!r})"
+
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Yields the request itself, once, its headers replaced by the signed ones."""
         signed = v3.sign(
@@ -110,6 +113,9 @@ class AcsHmacSha1(httpx.Auth):
         self._answer_format = answer_format
         self._clock = clock
         self._nonce = nonce
+
+    def __repr__(self) -> str:
+        return f"AcsHmacSha1({self._credentials!r}, action={self._action!r}, version={self._version!r})"
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Yields a signed copy of the request, once; the request itself stays as it was.
