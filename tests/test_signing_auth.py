@@ -252,6 +252,7 @@ def test_the_official_signer_of_the_older_scheme_agrees_with_what_a_server_recei
     assert sent.items() >= (query | content.get("data", {})).items()
     assert sent.get("SecurityToken") == credentials.security_token
     assert (request.query == "") == (place == "body")
+    assert {name.lower() for name, _ in request.headers} & {"transfer-encoding", "content-length"} <= {"content-length"}
 
 
 by_auth = pytest.mark.parametrize(

@@ -96,6 +96,12 @@ def test_an_unusable_value_is_refused_by_name_and_position_without_being_quoted(
     assert "s3cret" not in str(caught.value)
 
 
+def test_an_unusable_value_in_the_environment_is_not_quoted_either():
+    with pytest.raises(CredentialsError, match=r"ALIBABA_CLOUD_ACCESS_KEY_SECRET.*: access_key_secret has") as caught:
+        Credentials.from_environment(ENVIRONMENT | {"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "s3cret\n"})
+    assert "s3cret" not in str(caught.value)
+
+
 def test_a_secret_and_a_token_may_contain_commas():
     assert Credentials(access_key_id="id", access_key_secret="a,b", security_token="c,d").access_key_secret == "a,b"
 
@@ -313,12 +319,13 @@ def test_an_address_hands_out_temporary_credentials(tmp_path, monkeypatch):
     assert found == Credentials(access_key_id="STS.u", access_key_secret=SECRET, security_token="t0ken")
 
 
-def test_an_answer_that_can_not_be_used_is_quoted_nowhere(tmp_path, monkeypatch, capfd):
+def test_an_answer_that_can_not_be_used_is_quoted_nowhere(tmp_path, monkeypatch, capfd, caplog):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with handing_out(HANDED_OUT) as uri, pytest.raises(CredentialsError) as caught:
         Credentials.from_chain({"HOME": str(tmp_path), "ALIBABA_CLOUD_CREDENTIALS_URI": f"{uri}?key={SECRET}"})
     assert "an address that hands out credentials: no usable credentials" in str(caught.value)
     assert SECRET not in "".join(traceback.format_exception(caught.value)) + "".join(capfd.readouterr())
+    assert caplog.records == []
 
 
 def test_the_official_library_is_not_loaded_before_it_is_needed():
