@@ -179,11 +179,13 @@ statements:
 """
 
 
-def toys(root: Path):
-    """The description of another operation, written to a folder and read like any."""
+def toys(root: Path, parameters: str = ""):
+    """The description of another operation, written to a folder and read like any; with more parameters, as YAML."""
     folder = root / "toys" / "2020-01-01" / TOYS_ACTION
     folder.mkdir(parents=True)
-    (folder / "openapi.yaml").write_text(_TOYS_API, encoding="utf-8")
+    (folder / "openapi.yaml").write_text(
+        _TOYS_API.replace("parameters:\n", f"parameters:\n{parameters}", 1), encoding="utf-8"
+    )
     (folder / "statements.yaml").write_text(_TOYS_STATEMENTS, encoding="utf-8")
     return spec_folder.load(TOYS_ACTION, root)
 

@@ -8,10 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from acs_conformance.emulator.core import Emulator, Settings
-from acs_conformance.emulator.gateway import AccessKeys
-from acs_conformance.emulator.policy import Policy
 from acs_conformance.message import header
-from acs_conformance.signing import Credentials
 from acs_conformance.signing import v3 as signing
 from emulator_calls import (
     ACTION,
@@ -21,47 +18,20 @@ from emulator_calls import (
     body,
     code,
     encoded,
-    lenient,
     outcome,
     request,
     start,
     target,
 )
+from gateway_calls import KEY, KEYS, NOW, TEMPORARY, WRONG, Clock, gateway, with_header
 
-KEY = Credentials(access_key_id="testAk", access_key_secret="testSecret")
-TEMPORARY = Credentials(access_key_id="STS.ak", access_key_secret="stsSecret", security_token="stsToken")
-KEYS = AccessKeys(
-    secrets={key.access_key_id: key.access_key_secret for key in (KEY, TEMPORARY)}, tokens={"STS.ak": "stsToken"}
-)
-NOW = datetime.fromtimestamp(NOW_S, UTC)
 PLAIN = request(target(), headers=(("accept", "application/json"),))
 MISMATCH = (400, "SignatureDoesNotMatch")
 INCOMPLETE = (400, "IncompleteSignature")
 
 
-class Clock:
-    """A clock that tests move."""
-
-    def __init__(self):
-        self.now_s = NOW_S
-
-    def __call__(self):
-        return self.now_s
-
-
-def gateway(clock=lambda: NOW_S, **settings):
-    policy = Policy(choices=lenient([DESCRIPTION]))
-    return Emulator({ACTION: DESCRIPTION}, settings=Settings(access_keys=KEYS, **settings), policy=policy, clock=clock)
-
-
 def signed(raw=PLAIN, *, credentials=KEY, now=NOW, nonce="nonce", action=ACTION, version=VERSION):
     return signing.sign(raw, credentials, action=action, version=version, host="live.example", now=now, nonce=nonce)
-
-
-def with_header(raw, name, value):
-    """The request with one header replaced, or left out for None."""
-    rest = [item for item in raw.headers if item[0].lower() != name]
-    return replace(raw, headers=(*rest, *([(name, value)] if value is not None else [])))
 
 
 def resigned(raw, names):
@@ -120,8 +90,7 @@ def test_body_that_is_not_what_was_hashed_is_named():
 
 
 def test_wrong_secret_is_answered_with_what_the_server_signed():
-    wrong = Credentials(access_key_id=KEY.access_key_id, access_key_secret="other")
-    answer = gateway().handle(signed(credentials=wrong))
+    answer = gateway().handle(signed(credentials=WRONG))
     assert outcome(answer) == MISMATCH
     canonical = signing.canonical_request(
         signed(),
@@ -164,7 +133,7 @@ def test_wrong_secret_is_answered_with_what_the_server_signed():
         ("x-acs-signature-nonce", "", (400, "MissingSignatureNonce")),
         ("x-acs-content-sha256", None, INCOMPLETE),
         ("host", None, INCOMPLETE),
-        ("x-acs-security-token", "stsToken", (400, "InvalidSecurityToken.MismatchWithAccessKey")),
+        ("x-acs-security-token", TEMPORARY.security_token, (400, "InvalidSecurityToken.MismatchWithAccessKey")),
     ],
 )
 def test_what_is_absent_or_malformed_is_named(name, value, expected):
@@ -245,8 +214,7 @@ def test_refused_business_parameters_use_the_nonce_up():
 
 def test_request_that_is_not_admitted_leaves_its_nonce():
     play = gateway()
-    wrong = Credentials(access_key_id=KEY.access_key_id, access_key_secret="other")
-    assert outcome(play.handle(signed(credentials=wrong))) == MISMATCH
+    assert outcome(play.handle(signed(credentials=WRONG))) == MISMATCH
     assert outcome(play.handle(signed(now=NOW - timedelta(hours=1)))) == (400, "InvalidTimeStamp.Expired")
     assert outcome(play.handle(signed())) == 200
 
@@ -270,7 +238,7 @@ def test_memory_for_nonces_is_bounded():
 
 def test_temporary_credentials_need_their_token():
     assert outcome(gateway().handle(signed(credentials=TEMPORARY))) == 200
-    for text in ("other", "stsToken\u00e9"):
+    for text in ("other", "sts/Token+=\u00e9"):
         wrong = with_header(signed(credentials=TEMPORARY), "x-acs-security-token", text)
         assert code(gateway().handle(wrong)) == "InvalidSecurityToken.MismatchWithAccessKey"
     raw = signed(credentials=TEMPORARY)

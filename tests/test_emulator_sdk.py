@@ -7,13 +7,17 @@ import asyncio
 import pytest
 from alibabacloud_live20161101 import models
 from alibabacloud_live20161101.client import Client
-from alibabacloud_tea_openapi.exceptions import ClientException
+from alibabacloud_tea_openapi.exceptions import ClientException, ThrottlingException
 from alibabacloud_tea_openapi.utils_models import Config
+from darabonba.runtime import ExtendsParameters, RuntimeOptions
 
+from acs_conformance.emulator.access_keys import AccessKeys
 from acs_conformance.emulator.core import Emulator, Settings
-from acs_conformance.emulator.gateway import AccessKeys
+from acs_conformance.emulator.fault import Fault
+from acs_conformance.emulator.limits import Quota
 from acs_conformance.emulator.policy import Policy
 from acs_conformance.emulator.server import running
+from acs_conformance.message import header
 from emulator_calls import ACTION, DESCRIPTION
 
 KEYS = AccessKeys(secrets={"testAk": "testSecret", "STS.ak": "stsSecret"}, tokens={"STS.ak": "stsToken"})
@@ -28,16 +32,19 @@ def play():
         yield play, url
 
 
-def client(url, *, key="testAk", secret=KEYS.secrets["testAk"], token=None):
-    return Client(
-        Config(
-            access_key_id=key,
-            access_key_secret=secret,
-            security_token=token,
-            protocol="http",
-            endpoint=url.removeprefix("http://"),
-        )
+def config(url, *, key="testAk", secret=KEYS.secrets["testAk"], token=None, **options):
+    return Config(
+        access_key_id=key,
+        access_key_secret=secret,
+        security_token=token,
+        protocol="http",
+        endpoint=url.removeprefix("http://"),
+        **options,
     )
+
+
+def client(url, **options):
+    return Client(config(url, **options))
 
 
 def output(user, **changes):
@@ -86,6 +93,50 @@ def test_sdk_starts_a_job_with_temporary_credentials(play):
     _, url = play
     answer = client(url, key="STS.ak", secret="stsSecret", token="stsToken").start_rtc_cloud_transcode(request())
     assert answer.body.task_id
+
+
+@pytest.mark.parametrize("key", [{}, {"key": "STS.ak", "secret": "stsSecret", "token": "stsToken"}], ids=["ak", "sts"])
+def test_sdk_may_sign_the_older_way(play, key):
+    """It sends x-acs-action then too, unsigned."""
+    emulator, url = play
+    answer = client(url, signature_algorithm="v2", **key).start_rtc_cloud_transcode(request())
+    assert emulator.jobs.get(answer.body.task_id).document["OutputParams"][0]["UserId"] == "用户 1*~"
+    with pytest.raises(ClientException) as caught:
+        client(url, signature_algorithm="v2", **key).start_rtc_cloud_transcode(request(app_id="."))
+    assert caught.value.code == "InvalidParameter"
+    with pytest.raises(ClientException) as caught:
+        client(url, signature_algorithm="v2", **(key | {"secret": "x"})).start_rtc_cloud_transcode(request())
+    assert (caught.value.status_code, caught.value.code) == (400, "SignatureDoesNotMatch")
+
+
+def test_sdk_raises_its_throttling_exception_and_learns_how_long_to_wait():
+    throttled = Emulator({ACTION: DESCRIPTION}, settings=Settings(access_keys=KEYS, quota=Quota(rate=0.01, burst=1)))
+    with running(throttled) as url:
+        client(url).start_rtc_cloud_transcode(request(output_params=[output("a")]))
+        with pytest.raises(ThrottlingException) as caught:
+            client(url).start_rtc_cloud_transcode(request())
+    assert (caught.value.status_code, caught.value.code) == (400, "Throttling.User")
+    assert 95_000 < caught.value.retry_after <= 100_000
+    assert len(throttled.jobs) == 1
+
+
+def test_sdk_reads_an_error_in_xml():
+    """It parses XML under exactly one content type, and dies of any other."""
+    wants_xml = RuntimeOptions(extends_parameters=ExtendsParameters(headers={"accept": "application/xml"}))
+    answers = []
+
+    class Keeping(Fault):
+        def refusal(self, request, refused, _memory):
+            answers.append(header(request.headers, "accept"))
+            return refused
+
+    with running(Emulator({ACTION: DESCRIPTION}, settings=Settings(access_keys=KEYS), fault=Keeping())) as url:
+        for options, code in (({}, "InvalidParameter"), ({"secret": "x"}, "SignatureDoesNotMatch")):
+            with pytest.raises(ClientException) as caught:
+                client(url, **options).start_rtc_cloud_transcode_with_options(request(app_id="<&>"), wants_xml)
+            assert (caught.value.status_code, caught.value.code) == (400, code)
+            assert caught.value.request_id
+    assert answers == ["application/xml"] * 2
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,8 @@ def _entries(path: Path) -> list[Mapping[str, Json]]:
         raise UsageError(f"can't read the access keys in {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8, as TOML is.") from error
+    except RecursionError as error:
+        raise UsageError(f"{path} is no TOML that can be read: it nests too deeply.") from error
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"\(at [^)]*\)$", str(error))  # the rest of the message may repeat what stands there
         raise UsageError(f"{path} is no TOML {at[0] if at else ''}. See docs/emulator.md for an example.") from None
