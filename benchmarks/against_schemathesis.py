@@ -4,7 +4,7 @@ Measured, on servers of a fixed sample of the fault catalogue, over HTTP, all re
 
   found         servers of which each says something that it doesn't say of the faultless one
   requests      sent until then; for those not found, all. Counted at the server
-  false alarms  what each says of the faultless server
+  false alarms  what each says of the faultless server, and of faultless ones that settle an open point otherwise
   cases/s       requests of a whole run on the faultless server, by the whole time of the command, in turns; and from
                 the first request to the last, without the start of the process
 
@@ -34,6 +34,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import measure
 
@@ -43,13 +44,14 @@ from acs_conformance.cases import Plan, plan
 from acs_conformance.cases.render import Context
 from acs_conformance.emulator.core import Emulator, Settings
 from acs_conformance.emulator.gateway import AccessKeys
-from acs_conformance.emulator.policy import Policy
+from acs_conformance.emulator.policy import Policy, variants
 from acs_conformance.emulator.server import running
 from acs_conformance.exchange import Recorder
 from acs_conformance.faults import Seed, catalogue
 from acs_conformance.http_sender import HttpSender
 from acs_conformance.message import RawRequest, RawResponse
 from acs_conformance.observation import Judgement
+from acs_conformance.signer import Signer
 from acs_conformance.target import EMULATOR_CREDENTIALS
 
 _HOOKS = Path(__file__).resolve().parent / "schemathesis_hooks.py"
@@ -82,9 +84,12 @@ class Found:
 
 def main() -> None:
     parser = measure.parser(__doc__)
-    parser.add_argument("--every", type=measure.between(1, 2000), default=40, help="take each so manyth fault")
+    parser.add_argument("--every", type=measure.between(1, 3000), default=60, help="take each so manyth fault; 1: all")
     parser.add_argument("--operator", help="only faults of this mutation operator")
-    parser.add_argument("--sample", type=measure.between(0, 300), default=60, help="take no more than this")
+    parser.add_argument("--sample", type=measure.between(0, 3000), default=3000, help="take no more faults than this")
+    parser.add_argument(
+        "--every-variant", type=measure.between(1, 1000), default=10, help="take each so manyth faultless server"
+    )
     parser.add_argument(
         "--ways", default="plan,help,plain", help="of plan, help (st with help), plain (st as it comes); or none"
     )
@@ -100,9 +105,12 @@ def main() -> None:
     description = spec_folder.load(measure.OPERATION)
     sample = [f for f in catalogue(description) if options.operator in (None, f.operator)][:: options.every]
     sample = sample[: options.sample]
+    faultless = [policy for _, policy in variants(description)[:: options.every_variant]]
+    servers = [(None, None), *[(policy, None) for policy in faultless], *[(None, fault) for fault in sample]]
     tested = plan(description, "standard", options.seed)
     measure.say("servers with a fault", len(sample))
-    caught = {way: _print_way(way, _all(way, sample, tested, options), sample) for way in ways}
+    measure.say("faultless servers, besides the one that takes all it may", len(faultless))
+    caught = {way: _print_way(way, _all(way, servers, tested, options), sample) for way in ways}
     if caught:
         _print_comparison(caught, sample)
     if options.repeats:
@@ -112,8 +120,12 @@ def main() -> None:
 # --- servers ----------------------------------------------------------------------------------------------------------
 
 
+#: How a server settles open points, where not by taking all it may; and its fault.
+Server = tuple[Policy | None, Seed | None]
+
+
 @contextmanager
-def _server(fault: Seed | None) -> Iterator[tuple[Counting, str]]:
+def _server(policy: Policy | None = None, fault: Seed | None = None) -> Iterator[tuple[Counting, str]]:
     descriptions = {measure.OPERATION: spec_folder.load(measure.OPERATION)}
     choices = {
         question.key: reading.name
@@ -126,30 +138,30 @@ def _server(fault: Seed | None) -> Iterator[tuple[Counting, str]]:
     emulator = Counting(
         descriptions,
         settings=Settings(access_keys=keys),
-        policy=Policy(choices=choices | dict(fault.needs if fault else {})),
+        policy=policy or Policy(choices=choices | dict(fault.needs if fault else {})),
         fault=fault,
     )
     with running(emulator) as url:
         yield emulator, url
 
 
-def _all(way: str, sample: list[Seed], tested: Plan, options: argparse.Namespace) -> list[Found]:
-    """The faultless server first, then one for each fault."""
+def _all(way: str, servers: list[Server], tested: Plan, options: argparse.Namespace) -> list[Found]:
+    """What one way says of each server."""
     lock, done = threading.Lock(), 0
 
-    def one(fault: Seed | None) -> Found:
+    def one(server: Server) -> Found:
         nonlocal done
-        with _server(fault) as (emulator, url):
+        with _server(*server) as (emulator, url):
             alarms = _plan(url, tested, options) if way == "plan" else _st(url, way, options)
             result = Found(requests=len(emulator.times), alarms=alarms)
         with lock:
             done += 1
-            print(f"  {way}: {done} of {len(sample) + 1}", file=sys.stderr)
+            print(f"  {way}: {done} of {len(servers)}", file=sys.stderr)
         return result
 
     # The plan runs in this process, where two at a time would only share the interpreter.
     with ThreadPoolExecutor(1 if way == "plan" else options.jobs) as pool:
-        return list(pool.map(one, [None, *sample]))
+        return list(pool.map(one, servers))
 
 
 def _plan(url: str, tested: Plan, options: argparse.Namespace) -> frozenset[str]:
@@ -160,10 +172,10 @@ def _plan(url: str, tested: Plan, options: argparse.Namespace) -> frozenset[str]
         caught.update(o.requirement for o in judgement.observations if o.outcome == "fail")
         return bool(caught)
 
-    sender = HttpSender(url, EMULATOR_CREDENTIALS, user_agent="benchmark")
+    sender = HttpSender(url, user_agent="benchmark")
     campaign = Campaign(
         [tested],
-        Recorder(sender),
+        Recorder(sender, Signer(EMULATOR_CREDENTIALS, urlsplit(url).netloc)),
         Context(run_id="bench", now=int(time.time())),
         limits=Limits(max_seconds=options.max_seconds),
         until=shows_failure,
@@ -227,7 +239,8 @@ _NAMES = {"plan": "standard plan", "help": "st run with help", "plain": "st run 
 
 def _print_way(way: str, results: list[Found], sample: list[Seed]) -> list[bool]:
     """The figures of one way, as soon as they are there; whether each server was found."""
-    faultless, *others = results
+    faultless, *settled_otherwise = results[: len(results) - len(sample)]
+    others = results[len(results) - len(sample) :]
     caught = [bool(other.alarms - faultless.alarms) for other in others]
     measure.say(f"{_NAMES[way]}: found", f"{sum(caught)} of {len(sample)}")
     standard = [c for c, fault in zip(caught, sample, strict=True) if fault.found_at == "standard"]
@@ -236,6 +249,9 @@ def _print_way(way: str, results: list[Found], sample: list[Seed]) -> list[bool]
     measure.say("  requests, median, where found", f"{statistics.median(until):.0f}" if until else "-")
     measure.say("  requests in all", f"{sum(o.requests for o in others):,}")
     measure.say("  false alarms on the faultless server", ", ".join(sorted(faultless.alarms)) or "none")
+    raised = [each.alarms for each in settled_otherwise if each.alarms]
+    kinds = ", ".join(sorted(frozenset().union(*raised)))
+    measure.say("  further faultless servers with a false alarm", f"{len(raised)} of {len(settled_otherwise)} {kinds}")
     return caught
 
 
@@ -263,7 +279,7 @@ def _timed(options: argparse.Namespace) -> None:
     from acs_conformance.target import EMULATOR_CREDENTIALS as KEYS
 
     def turn(way: str) -> Found:
-        with _server(None) as (emulator, url), tempfile.TemporaryDirectory() as folder:
+        with _server() as (emulator, url), tempfile.TemporaryDirectory() as folder:
             if way == "plan":
                 command = [sys.executable, "-m", "acs_conformance", "run", measure.OPERATION, "--target", url]
                 command += ["--no-self-check", "--report-dir", str(Path(folder) / "report")]

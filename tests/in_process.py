@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acs_conformance import requirement, spec_folder
+from acs_conformance.bench import Anybody
 from acs_conformance.campaign import Campaign
 from acs_conformance.campaign_judge import CampaignJudgement, judge_campaign
 from acs_conformance.cases import Depth, Plan, plan
@@ -37,10 +38,8 @@ class InProcess:
     def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
 
-    def send(self, description: Description, request: RawRequest) -> Reply:
-        routing = (("host", "x"), ("x-acs-action", description.operation), ("x-acs-version", description.version))
-        sent = RawRequest(request.method, request.target, (*request.headers, *routing), request.body)
-        return Reply(self.emulator.handle(sent))
+    def send(self, request: RawRequest) -> Reply:
+        return Reply(self.emulator.handle(request))
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def run(plan: Plan, *, fault: Fault | None = None, policy: Policy | None = None)
         fault=fault,
         clock=lambda: float(NOW),
     )
-    recorder = Recorder(InProcess(emulator), clock=lambda: float(NOW))
+    recorder = Recorder(InProcess(emulator), Anybody(), clock=lambda: float(NOW))
     campaign = Campaign([plan], recorder, CONTEXT, sleep=lambda _seconds: None)
     campaign.run()
     judged = judge_campaign(campaign.descriptions, campaign.cases, campaign.journal.exchanges)

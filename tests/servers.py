@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -406,11 +406,18 @@ def acs(*arguments: object, folder: Path, keys: bool = True, timeout_s: float = 
     return _ended([sys.executable, "-m", "acs_conformance"], arguments, folder, folder, keys, timeout_s)
 
 
-def run_against(url: str | None, folder: Path, *arguments: object, depth: str = "quick", keys: bool = True) -> Ended:
+def run_against(
+    url: str | None,
+    folder: Path,
+    *arguments: object,
+    depth: str = "quick",
+    keys: bool = True,
+    chosen: Sequence[str] = ("StartRtcCloudTranscode",),
+) -> Ended:
     """`acs-conformance run` against an address, or the embedded emulator if None, with its report in `folder`."""
     given = [] if url is None else ["--target", url]
     return acs(
-        *("run", "--no-self-check", *given, "--depth", depth, "--report-dir", folder, *arguments),
+        *("run", *chosen, "--no-self-check", *given, "--depth", depth, "--report-dir", folder, *arguments),
         folder=folder,
         keys=keys,
     )

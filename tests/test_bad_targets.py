@@ -142,9 +142,9 @@ def test_names_of_this_machine_are_targets(tmp_path, name):
 
 def send(url, answer_s=10.0):
     """What the sender makes of one answer."""
-    sender = HttpSender(url, servers.KEYS, user_agent="test", answer_s=answer_s)
+    sender = HttpSender(url, user_agent="test", answer_s=answer_s)
     try:
-        return sender.send(START, RawRequest("POST", "/?AppId=a"))
+        return sender.send(RawRequest("POST", "/?AppId=a", (("host", "localhost"),)))
     finally:
         sender.close()
 

@@ -34,6 +34,7 @@ from emulator_calls import (
     target,
     toys,
 )
+from gateway_calls import xml_of
 from page_table import ACCEPT, EITHER, ROWS
 
 VARIANTS = variants(DESCRIPTION)
@@ -171,7 +172,9 @@ any_target = st.one_of(
     wire_text.map(lambda text: f"{target()}&InputParam={text}"),
     st.lists(
         st.tuples(
-            st.sampled_from(["AppId", "appid", "InputParam", "OutputParams", "MaxIdleTime", "X"]),
+            st.sampled_from(
+                ["AppId", "appid", "InputParam", "OutputParams", "MaxIdleTime", "X", "Action", "Signature", "Format"]
+            ),
             st.recursive(
                 st.none() | st.booleans() | st.floats() | st.integers() | st.text(st.characters(), max_size=5),
                 lambda inner: (
@@ -180,16 +183,23 @@ any_target = st.one_of(
                 ),
                 max_leaves=8,
             ).map(json.dumps)
-            | st.sampled_from(["٣", "1e9999", "[" * 5000, "9" * 9000, "%", "\\ud800", '{"a":1,"a":[NaN]}', "1_0"]),
+            | st.sampled_from(
+                [ACTION, "XML", "٣", "1e9999", "[" * 5000, "9" * 9000, "%", "\\ud800", '{"a":1,"a":[NaN]}', "1_0"]
+            ),
         ),
         max_size=6,
     ).map(lambda pairs: "/?" + "&".join(f"{name}={encoded(text)}" for name, text in pairs)),
 )
 any_headers = st.lists(
     st.tuples(
-        st.sampled_from(["authorization", "x-acs-date", "host", "content-type", "x-acs-signature-nonce"]) | wire_text,
+        st.sampled_from(["authorization", "x-acs-date", "host", "content-type", "x-acs-signature-nonce", "accept"])
+        | wire_text,
         st.sampled_from(
-            ["application/x-www-form-urlencoded", "ACS3-HMAC-SHA256 Credential=a,SignedHeaders=b,Signature=c"]
+            [
+                "application/x-www-form-urlencoded",
+                "ACS3-HMAC-SHA256 Credential=a,SignedHeaders=b,Signature=c",
+                "application/xml;q=1",
+            ]
         )
         | wire_text,
     ),
@@ -204,7 +214,9 @@ def test_anything_at_all_is_answered_below_500(raw_target, headers, content, met
     for play in (*PLAYS, GUARDED):
         answer = play.handle(raw)
         assert answer.status < 500
-        assert body(answer)["RequestId"] == header(answer.headers, "x-acs-request-id")
+        is_xml = header(answer.headers, "content-type").startswith("text/xml")
+        request_id = xml_of(answer).findtext("RequestId") if is_xml else body(answer)["RequestId"]
+        assert request_id == header(answer.headers, "x-acs-request-id")
 
 
 class Bug(Fault):
@@ -235,8 +247,8 @@ class Counting(Fault):
         assert call.description is DESCRIPTION
         return RawResponse(status=201, headers=response.headers, body=response.body) if not found else response
 
-    def refusal(self, request, refused, _memory):
-        return Refusal(status=400, code="Throttling", message="No.") if request.method == "GET" else refused
+    def refusal(self, envelope, refused, _memory):
+        return Refusal(status=400, code="Throttling", message="No.") if envelope.request.method == "GET" else refused
 
 
 def test_fault_sees_calls_and_changes_what_comes_of_them():

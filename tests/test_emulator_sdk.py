@@ -126,8 +126,8 @@ def test_sdk_reads_an_error_in_xml():
     answers = []
 
     class Keeping(Fault):
-        def refusal(self, request, refused, _memory):
-            answers.append(header(request.headers, "accept"))
+        def refusal(self, envelope, refused, _memory):
+            answers.append(header(envelope.request.headers, "accept"))
             return refused
 
     with running(Emulator({ACTION: DESCRIPTION}, settings=Settings(access_keys=KEYS), fault=Keeping())) as url:

@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 
 from acs_conformance import spec_folder
+from acs_conformance.bench import Bench
 from acs_conformance.cases import plan
 from acs_conformance.emulator.policy import variants
 from acs_conformance.errors import SelectionError
 from acs_conformance.faults import catalogue, find
-from acs_conformance.prove import Bench, prove, self_check, to_json
+from acs_conformance.prove import prove, self_check, to_json
 from acs_conformance.report import kill_matrix
 from acs_conformance.requirement import derive
 from acs_conformance.verdict import ExitCode

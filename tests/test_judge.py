@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import independent
 from acs_conformance import spec_folder
+from acs_conformance.bench import Anybody
 from acs_conformance.cases import plan
 from acs_conformance.cases.render import base_document, render
 from acs_conformance.derived import REDACTED
@@ -662,8 +663,8 @@ class Echo:
     def __init__(self, wrap) -> None:
         self.wrap = wrap
 
-    def send(self, description, request):
-        (token,) = independent.values(independent.read(description, request).document, "OutputParams[].UserToken")
+    def send(self, request):
+        (token,) = independent.values(independent.read(START, request).document, "OutputParams[].UserToken")
         text = self.wrap(token, request)
         body = json.dumps({"RequestId": "r", "Echo": text}).encode()
         return Reply(RawResponse(400, (("x-echo", text.replace("\n", " ")),), body))
@@ -701,7 +702,7 @@ def quoted(text: str) -> str:
 def test_a_token_that_the_target_repeats_is_not_written_down(wrap):
     opening = plan(START, "quick").cases[0]
     request = render(START, opening, 0, CONTEXT)
-    exchange, _ = Recorder(Echo(wrap)).exchange(START, request, number=1, case="c", step=0, attempt=0)
+    exchange, _ = Recorder(Echo(wrap), Anybody()).exchange(START, request, number=1, case="c", step=0, attempt=0)
     written = json.dumps(exchange.to_json())
     assert REDACTED in written
     assert not _TOKEN_TEXT.search(urllib.parse.unquote(urllib.parse.unquote(written)))
@@ -714,7 +715,7 @@ def test_a_short_secret_does_not_spoil_words_that_contain_it():
         def send(self, *_args):
             return reply
 
-    recorder = Recorder(Says(), hidden=("Inv",))
+    recorder = Recorder(Says(), Anybody(), hidden=("Inv",))
     exchange, _ = recorder.exchange(MADE_UP, RawRequest("POST", "/"), number=1, case="c", step=0, attempt=0)
     assert exchange.response is not None
     assert json.loads(exchange.response.body) == {"Code": "InvalidParameter", "x": REDACTED}
@@ -727,7 +728,7 @@ def test_hidden_texts_are_taken_out_of_answers():
         def send(self, *_args):
             return reply
 
-    recorder = Recorder(Says(), hidden=("s3cr3t!", ""))
+    recorder = Recorder(Says(), Anybody(), hidden=("s3cr3t!", ""))
     exchange, _ = recorder.exchange(MADE_UP, RawRequest("POST", "/"), number=1, case="c", step=0, attempt=0)
     assert "s3cr3t" not in json.dumps(exchange.to_json())
     assert exchange.response is not None

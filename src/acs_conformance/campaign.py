@@ -21,6 +21,7 @@ from acs_conformance.cases.reduce import reduced
 from acs_conformance.cases.render import Context, render
 from acs_conformance.description import Description
 from acs_conformance.exchange import Recorder
+from acs_conformance.gateway_judge import is_pointless
 from acs_conformance.judge import judge_exchange
 from acs_conformance.message import RawRequest, header
 from acs_conformance.observation import Judgement
@@ -127,6 +128,8 @@ class Campaign:
         self._start = clock()
         self._number = max((exchange.number for exchange in self.journal.exchanges), default=0)
         self._memory = Memory()
+        #: Case of the gateway -> the judgement on its last request.
+        self._asked: dict[str, Judgement] = {}
         self._silent = 0
         self._confirmed: set[str] = set()
         self._explained = 0
@@ -168,13 +171,18 @@ class Campaign:
             Stopped: the run ended early.
         """
         for case in cases:
-            self._run_case(case)
+            description = self.descriptions[case.operation]
+            if description.checks is None or not is_pointless(
+                description, description.checks, case.id, self._asked, has_token=self._recorder.has_token
+            ):
+                self._run_case(case)
 
     def resume(self) -> None:
         """Go on from what the journal holds, after another process has added to it."""
         self._number = max((exchange.number for exchange in self.journal.exchanges), default=0)
         judged = [(e, judge_exchange(self.descriptions[e.operation], e, Memory())) for e in self.journal.exchanges]
         self._memory = memory_of(self.descriptions, judged)
+        self._asked = {e.case: j for e, j in judged if self.descriptions[e.operation].checks is not None}
 
     # --- one case ---------------------------------------------------------------------------------------------------
 
@@ -219,11 +227,19 @@ class Campaign:
         request = self._rendered(description, case, step, self._context, attempt)
         self._number += 1
         exchange, is_unreachable = self._recorder.exchange(
-            description, request, number=self._number, case=case.id, step=step, attempt=attempt
+            description,
+            request,
+            number=self._number,
+            case=case.id,
+            step=step,
+            attempt=attempt,
+            signing=case.signing[step] if case.signing else None,
         )
         self.journal.add_exchange(exchange)
         self._check_silence(exchange, is_unreachable)
         judgement = judge_exchange(description, exchange, self._memory)
+        if case.signing:
+            self._asked[case.id] = judgement
         if self._until is not None and self._until(judgement):
             raise Stopped("what was looked for was found")
         if judgement.is_accepted:

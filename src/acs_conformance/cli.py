@@ -202,7 +202,7 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None) -> int:
     from acs_conformance.store import Store
     from acs_conformance.summary import summary
 
-    with reached(options.target_url, prepared.descriptions) as chosen:
+    with reached(options.target_url, prepared.served) as chosen:
         folder = report_dir or _default_folder(chosen)
         if (folder / "journal.jsonl").exists():
             raise UsageError(f"{folder} holds the journal of an earlier run; choose another --report-dir")

@@ -261,14 +261,14 @@ class Description:
     #: Name of the description's file relative to spec/, for messages, and the SHA-256 of all its files.
     file: str
     sha256: str
-    #: Where this is the description of a gateway: what it checks, and the action that carries the checks.
+    #: Where this is the description of a gateway: what it checks, and the operation that carries the checks.
     checks: Checks | None = None
-    carrier: str = ""
+    carrier: Description | None = None
 
     @property
     def action(self) -> str:
         """The name by which requests call the operation."""
-        return self.carrier or self.operation
+        return self.carrier.operation if self.carrier is not None else self.operation
 
     @cached_property
     def parameters(self) -> tuple[Node, ...]:

@@ -10,14 +10,16 @@ import functools
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from acs_conformance.derived import REDACTED, REDACTED_OTHER, is_packed, is_well_made
 from acs_conformance.description import Description, get, locations
 from acs_conformance.encoding import percent_encode
-from acs_conformance.message import RawRequest, RawResponse
+from acs_conformance.gateway_checks import Signing
+from acs_conformance.message import RawRequest, RawResponse, header
 from acs_conformance.record import Exchange
+from acs_conformance.signing import v1
 from acs_conformance.wire import compact, decode, encode_query, plain, with_value
 
 #: Characters from which on a secret is replaced wherever it stands.
@@ -37,44 +39,78 @@ class Reply:
     failure: str = ""
     #: Whether no connection could be made at all.
     is_unreachable: bool = False
-    #: What must not be written down of this request, such as its signature.
-    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Sender(Protocol):
     """Whatever takes a request to the target."""
 
-    def send(self, description: Description, request: RawRequest) -> Reply:
-        """Send one unsigned request and wait for the answer."""
+    def send(self, request: RawRequest) -> Reply:
+        """Send one request as it is and wait for the answer."""
+        ...
+
+
+class Signs(Protocol):
+    """Whatever makes a request one of a known caller; `signer.Signer` does it for real."""
+
+    #: Whether the caller is known by a token too.
+    has_token: bool
+
+    def sign(
+        self, description: Description, request: RawRequest, how: Signing | None = None, step: int = 0
+    ) -> RawRequest:
+        """The request as it goes out; `how` says in which way, where that is what is tested."""
         ...
 
 
 class Recorder:
-    """Sends through a `Sender` and makes the record."""
+    """Signs, sends through a `Sender`, and makes the record."""
 
-    def __init__(self, sender: Sender, *, clock: Callable[[], float] = time.time, hidden: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        signer: Signs,
+        *,
+        clock: Callable[[], float] = time.time,
+        hidden: tuple[str, ...] = (),
+    ) -> None:
         """Record what `sender` does.
 
         Args:
             sender: takes requests to the target.
+            signer: signs them.
             clock: Unix seconds.
             hidden: texts that no record may contain, such as an access key secret.
         """
         self._sender = sender
+        self._signer = signer
         self._clock = clock
         self._hidden = tuple(text for text in hidden if text)
 
+    @property
+    def has_token(self) -> bool:
+        """Whether requests are signed with temporary credentials."""
+        return self._signer.has_token
+
     def exchange(
-        self, description: Description, request: RawRequest, *, number: int, case: str, step: int, attempt: int
+        self,
+        description: Description,
+        request: RawRequest,
+        *,
+        number: int,
+        case: str,
+        step: int,
+        attempt: int,
+        signing: Signing | None = None,
     ) -> tuple[Exchange, bool]:
-        """Send one request; the record, and whether the target could not be reached at all."""
+        """Sign and send one request; the record, and whether the target could not be reached at all."""
+        signed = self._signer.sign(description, request, signing, step)
         sent_at = self._clock()
         start = time.perf_counter()
-        reply = self._sender.send(description, request)
+        reply = self._sender.send(signed)
         elapsed_s = time.perf_counter() - start
         shown, credentials = redacted(description, request)
         response = reply.response
-        hidden = (*self._hidden, *reply.secrets, *(form for text in credentials for form in _forms(text)))
+        hidden = (*self._hidden, *signatures(signed), *(form for text in credentials for form in _forms(text)))
         if response is not None:
             response = _without(response, hidden)
         return (
@@ -84,6 +120,7 @@ class Recorder:
                 case=case,
                 step=step,
                 attempt=attempt,
+                signing=str(signing or ""),
                 request=shown,
                 response=response,
                 failure=reply.failure,
@@ -92,6 +129,13 @@ class Recorder:
             ),
             reply.is_unreachable,
         )
+
+
+def signatures(request: RawRequest) -> tuple[str, ...]:
+    """The signature that a request carries, which no record may repeat."""
+    authorization = header(request.headers, "authorization")
+    found = authorization.rpartition("Signature=")[2] if authorization is not None else v1.sent_signature(request)
+    return tuple(_forms(found)) if found else ()
 
 
 def _forms(credential: str) -> Iterator[str]:

@@ -133,5 +133,12 @@ class Checks:
     error_line: int
     #: Checks that tell a gateway from a stand-in that lets everybody in.
     authenticates: tuple[str, ...]
+    #: Scheme -> the check whose first case tells whether a target takes it at all.
+    taken: Mapping[Scheme, str]
     #: Whether such a stand-in fails them; else its gateway is left alone.
     are_demanded: bool = False
+
+    @property
+    def telling(self) -> tuple[str, ...]:
+        """Keys of the checks that say whether others are worth asking."""
+        return (*self.taken.values(), *self.authenticates)

@@ -6,7 +6,7 @@ was signed is in no record, for the record holds no signature.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Final
 
 from acs_conformance.answer import Answer, answer_of
@@ -14,8 +14,9 @@ from acs_conformance.answer_body import body_claims
 from acs_conformance.description import Description
 from acs_conformance.gateway_checks import Check, Checks, Signing
 from acs_conformance.observation import Judgement, Observation
-from acs_conformance.oracle import Expectation
+from acs_conformance.oracle import Expectation, expect
 from acs_conformance.record import Exchange
+from acs_conformance.trait import Memory
 
 #: Families of codes by which a gateway answers, as spec/_common/rpc.yaml names them.
 _FAMILIES: Final = ("authentication", "authorization", "product")
@@ -50,6 +51,30 @@ def is_stand_in(description: Description, checks: Checks, let_through: Container
         for check in telling
         for variation in check.variations
     )
+
+
+def is_pointless(
+    description: Description, checks: Checks, case: str, seen: Mapping[str, Judgement], *, has_token: bool
+) -> bool:
+    """Whether a case would show nothing, after what came of others.
+
+    Args:
+        description: of the gateway.
+        checks: its checks.
+        case: id of the case.
+        seen: id of a case -> the judgement on its last request.
+        has_token: whether requests are signed with temporary credentials.
+    """
+    check, _ = check_of(description, checks, case)
+    if check.needs_token and not has_token:
+        return True
+    if is_stand_in(description, checks, {name for name, judgement in seen.items() if judgement.is_accepted}):
+        return True
+    own = checks.by_key[checks.taken[check.scheme]]
+    first = description.id(f"{own.key}#{own.variations[0].name}")
+    if case == first or first not in seen:
+        return False
+    return seen[first].is_right is not True or seen[first].reading == (own.key, "refused")
 
 
 def judge_gateway(description: Description, checks: Checks, exchange: Exchange) -> Judgement:
@@ -94,13 +119,22 @@ class _Judge:
             return self._end(None, reason=str(answer))
         is_gateway = answer.family in _FAMILIES
         if how.expects == "open":
-            return self._end(True, reading=(self.check.key, "refused" if is_gateway else "passes"))
+            is_refused = is_gateway or not self._is_of_operation()
+            return self._end(True, reading=(self.check.key, "refused" if is_refused else "passes"))
         if how.expects == "refused":
             return self._wrong("accepted" if answer.kind == "success" else f"answer {answer}")
         if is_gateway or answer.kind == "other":
             return self._wrong(f"answer {answer}")
         self._see(self.check.key, "pass")
         return self._end(True)
+
+    def _is_of_operation(self) -> bool:
+        """Whether an answer is one of the operation to this request: both know codes for something that is missing."""
+        carrier, row = self.description.carrier, self.answer.row
+        if row is None or carrier is None or self.how.is_form:
+            return True
+        world = (*carrier.world.missing, *carrier.world.forbidden)
+        return row.name in world or row.name in expect(carrier, self.exchange.request, Memory()).refusals
 
     def _refused(self, name: str) -> Judgement:
         self._see(self.check.key, "pass")

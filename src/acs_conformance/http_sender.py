@@ -1,6 +1,6 @@
-"""Send signed requests over HTTP, byte for byte as they were built.
+"""Send requests over HTTP, byte for byte as they were built and signed.
 
-In: an unsigned request. Out: a `Reply`: the response, or why there is none. A failure of the target or of the way to it
+In: a signed request. Out: a `Reply`: the response, or why there is none. A failure of the target or of the way to it
 is told, never raised. The connection is one of httpcore, the transport below httpx: a client would look into redirects,
 cookies and proxies, which are no business of a contract test.
 """
@@ -8,22 +8,18 @@ cookies and proxies, which are no business of a contract test.
 from __future__ import annotations
 
 import contextlib
-import secrets
 import ssl
 import threading
 import time
 import zlib
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpcore
 
-from acs_conformance.description import Description
 from acs_conformance.exchange import Reply
 from acs_conformance.message import RawRequest, RawResponse, header
 from acs_conformance.record import BODY_LIMIT, STALE
-from acs_conformance.signing import Credentials, v3
 
 #: Seconds to connect, and in all until an answer is read; a slow drip of bytes ends here too.
 CONNECT_S = 5.0
@@ -38,12 +34,11 @@ _FORMATS = {"gzip": (zlib.MAX_WBITS | 16,), "deflate": (zlib.MAX_WBITS, -zlib.MA
 class HttpSender:
     """One connection to one address, kept as long as the target keeps it."""
 
-    def __init__(self, url: str, credentials: Credentials, *, user_agent: str, answer_s: float = ANSWER_S) -> None:
+    def __init__(self, url: str, *, user_agent: str, answer_s: float = ANSWER_S) -> None:
         """Prepare; nothing is sent.
 
         Args:
             url: scheme, host and port of the target.
-            credentials: what requests are signed with.
             user_agent: says who is asking.
             answer_s: seconds in which an answer has to be there.
         """
@@ -51,15 +46,14 @@ class HttpSender:
         self._scheme = parts.scheme
         self._host = parts.hostname or ""
         self._port = parts.port or _PORTS[parts.scheme]
-        self._host_header = parts.netloc.removesuffix(f":{_PORTS[parts.scheme]}")
-        self._credentials = credentials
         self._answer_s = answer_s
-        self._headers = {
-            "accept": "application/json",
-            "accept-encoding": "gzip, deflate",
-            "connection": "keep-alive",
-            "user-agent": user_agent,
-        }
+        #: Headers that no signature covers.
+        self._headers = (
+            ("accept", "application/json"),
+            ("accept-encoding", "gzip, deflate"),
+            ("connection", "keep-alive"),
+            ("user-agent", user_agent),
+        )
         self._extensions = {"timeout": {"read": answer_s, "write": answer_s}}
         #: Whether connections are used again, and whether the one of the last request was new.
         self._keeps = True
@@ -72,15 +66,13 @@ class HttpSender:
         self._hang_up()
         self._watchdog.stop()
 
-    def send(self, description: Description, request: RawRequest) -> Reply:
-        """Sign and send one request."""
-        signed = self._signed(description, request)
-        signature = (header(signed.headers, "authorization") or "").rpartition("Signature=")[2]
+    def send(self, request: RawRequest) -> Reply:
+        """Send one signed request."""
         self._watchdog.watch(self._answer_s)
         try:
-            response = self._connected().handle_request(self._outgoing(signed))
+            response = self._connected().handle_request(self._outgoing(request))
             try:
-                return Reply(_read(response), secrets=(signature,))
+                return Reply(_read(response))
             finally:
                 response.close()
                 if not self._keeps:
@@ -92,23 +84,12 @@ class HttpSender:
         finally:
             self._watchdog.rest()
 
-    def _signed(self, description: Description, request: RawRequest) -> RawRequest:
-        headers = {**self._headers, **dict(request.headers), "content-length": str(len(request.body))}
-        return v3.sign(
-            RawRequest(request.method, request.target, tuple(headers.items()), request.body),
-            self._credentials,
-            action=description.operation,
-            version=description.version,
-            host=self._host_header,
-            now=datetime.now(UTC),
-            nonce=secrets.token_hex(16),
-        )
-
     def _outgoing(self, signed: RawRequest) -> httpcore.Request:
+        headers = [*signed.headers, *self._headers, ("content-length", str(len(signed.body)))]
         return httpcore.Request(
             signed.method,
             httpcore.URL(scheme=self._scheme, host=self._host, port=self._port, target=signed.target),
-            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in signed.headers],
+            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
             content=signed.body,
             extensions=self._extensions,
         )

@@ -18,47 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from acs_conformance import requirement, spec_folder
-from acs_conformance.campaign import Campaign, Journal
-from acs_conformance.campaign_judge import judge_campaign
+from acs_conformance.bench import Bench, Trial, servers
 from acs_conformance.cases import Depth, Plan, plan
-from acs_conformance.cases.case import Case
-from acs_conformance.cases.render import Context, render
-from acs_conformance.description import Description
-from acs_conformance.emulator.core import Emulator, Settings
-from acs_conformance.emulator.policy import Policy, variants
 from acs_conformance.errors import SelectionError
-from acs_conformance.exchange import Recorder, Reply
-from acs_conformance.faults import Seed, catalogue
-from acs_conformance.message import RawRequest
-from acs_conformance.observation import Judgement
-from acs_conformance.verdict import ExitCode, Verdict, exit_code, verdicts
-
-#: A moment after which tokens still are valid; the proof looks at no clock.
-_NOW = 1_800_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """The plan against one server."""
-
-    #: Id of the fault, or name of the variant.
-    name: str
-    operator: str
-    says: str
-    found_at: str
-    #: Ids of the requirements that failed; with a quick look only the first one.
-    caught_by: tuple[str, ...]
-    #: Requests sent until the first failure, or in all.
-    requests: int
-    #: Accepted requests among them.
-    accepted: int
-    #: Exit code that a run would have had.
-    code: int
-
-    @property
-    def is_caught(self) -> bool:
-        """Whether a requirement failed."""
-        return bool(self.caught_by)
+from acs_conformance.faults import catalogue
+from acs_conformance.verdict import ExitCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,21 +66,6 @@ def _promises(depth: str, found_at: str) -> bool:
     return order.index(depth) >= order.index(found_at)
 
 
-class InProcess:
-    """A sender whose target is an emulator in the same process."""
-
-    def __init__(self, emulator: Emulator) -> None:
-        """Send to `emulator`."""
-        self._emulator = emulator
-
-    def send(self, description: Description, request: RawRequest) -> Reply:
-        """Hand the request over, unsigned."""
-        named = (("host", "localhost"), ("x-acs-action", description.operation), ("x-acs-version", description.version))
-        return Reply(
-            self._emulator.handle(RawRequest(request.method, request.target, (*request.headers, *named), request.body))
-        )
-
-
 def prove(
     operation: str,
     depth: Depth = "standard",
@@ -153,8 +102,8 @@ def prove(
     if not numbers:
         raise SelectionError("fault", only or "", [fault.id for fault in catalogue(description)])
     chosen = numbers[:: sample or 1]
-    servers = range(len(variants(description))) if only is None else range(0)
-    work = [("fault", n) for n in chosen] + [("variant", n) for n in servers]
+    faultless = range(len(servers(description))) if only is None else range(0)
+    work = [("fault", n) for n in chosen] + [("variant", n) for n in faultless]
     setup = (operation, depth, seed, full, str(spec_root) if spec_root else None)
     trials: dict[tuple[str, int], Trial] = {}
     for done, (key, trial) in enumerate(_tried(setup, work, jobs or os.cpu_count() or 1), 1):
@@ -167,7 +116,7 @@ def prove(
         seed=seed,
         sha256=description.sha256,
         faults=tuple(trials["fault", n] for n in chosen),
-        variants=tuple(trials["variant", n] for n in servers),
+        variants=tuple(trials["variant", n] for n in faultless),
         requirements=tuple(r.id for r in requirement.derive(description)),
         seconds=time.monotonic() - start,
     )
@@ -229,84 +178,6 @@ def self_check(tested: Plan, wanted: Iterable[str], count: int = 30) -> dict[str
         "survivors": [trial.name for trial in trials if not trial.is_caught],
         "seconds": round(time.monotonic() - start, 2),
     }
-
-
-class Bench:
-    """A plan, made once, and servers to try it on."""
-
-    def __init__(self, tested: Plan, *, is_full: bool) -> None:
-        """Try `tested`; go on after the first failure if `is_full`."""
-        self.description = tested.description
-        self.plan = tested
-        self.requirements = requirement.derive(self.description)
-        self._is_full = is_full
-        self._context = Context(run_id="proof", now=_NOW)
-        self._requests: dict[tuple[str, int, int], RawRequest] = {}
-
-    def fault(self, fault: Seed) -> Trial:
-        """The plan against a server with this fault."""
-        until = None if self._is_full else _shows_failure
-        policy = Policy(choices=fault.needs)
-        return self._trial(fault.id, fault.operator, fault.says, fault.found_at, policy, fault, until)
-
-    def variant(self, number: int) -> Trial:
-        """The plan against a server without a fault."""
-        name, policy = variants(self.description)[number]
-        return self._trial(name, "variant", "", "", policy, None, None)
-
-    def _rendered(self, description: Description, case: Case, step: int, context: Context, attempt: int) -> RawRequest:
-        """As `render`, remembered: explaining cases have ids of their own only within a trial, so they are not."""
-        if "~" in case.id:
-            return render(description, case, step, context, attempt)
-        key = (case.id, step, attempt)
-        if key not in self._requests:
-            self._requests[key] = render(description, case, step, context, attempt)
-        return self._requests[key]
-
-    def _trial(
-        self,
-        name: str,
-        operator: str,
-        says: str,
-        found_at: str,
-        policy: Policy,
-        fault: Seed | None,
-        until: Callable[[Judgement], bool] | None,
-    ) -> Trial:
-        emulator = Emulator(
-            {self.description.operation: self.description},
-            settings=Settings(authenticate=False),
-            policy=policy,
-            fault=fault,
-            clock=lambda: float(_NOW),
-        )
-        journal = Journal()
-        campaign = Campaign(
-            [self.plan],
-            Recorder(InProcess(emulator)),
-            self._context,
-            journal=journal,
-            until=until,
-            rendered=self._rendered,
-            sleep=lambda _seconds: None,
-        )
-        campaign.run()
-        judged = judge_campaign(campaign.descriptions, campaign.cases, journal.exchanges)
-        results = verdicts(self.requirements, self.plan.aspects, judged, stopped=campaign.stopped)
-        return Trial(
-            name=name,
-            operator=operator,
-            says=says,
-            found_at=found_at,
-            caught_by=tuple(r.requirement.id for r in results if r.verdict is Verdict.FAIL),
-            requests=len(journal.exchanges),
-            accepted=sum(judgement.is_accepted for judgement in judged.judgements.values()),
-            code=int(exit_code(results)),
-        )
-
-
-def _shows_failure(judgement: Judgement) -> bool:
-    return any(observation.outcome == "fail" for observation in judgement.observations)
 
 
 # --- as data ----------------------------------------------------------------------------------------------------------

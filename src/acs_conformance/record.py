@@ -31,6 +31,8 @@ class Exchange:
     case: str
     step: int = 0
     attempt: int = 0
+    #: How it was signed, in words, where that is what was tested; else "".
+    signing: str = ""
     #: As sent, without the headers that sign it and with credentials in it redacted.
     request: RawRequest
     #: None when no whole HTTP response came.
@@ -49,6 +51,7 @@ class Exchange:
             "case": self.case,
             "step": self.step,
             "attempt": self.attempt,
+            "signing": self.signing,
             "sent_at": round(self.sent_at, 6),
             "elapsed_s": round(self.elapsed_s, 6),
             "request": {
@@ -82,6 +85,7 @@ class Exchange:
             case=data["case"],
             step=data["step"],
             attempt=data["attempt"],
+            signing=data["signing"],
             request=RawRequest(
                 request["method"], request["target"], _headers(request["headers"]), _bytes(request["body"])
             ),

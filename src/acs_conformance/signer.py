@@ -42,7 +42,8 @@ class Signer:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         new_nonce: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> None:
-        self.credentials = credentials
+        self.has_token = credentials.security_token is not None
+        self._credentials = credentials
         self._host = host
         self._default = Signing(scheme=scheme)
         self._clock = clock
@@ -72,7 +73,7 @@ class Signer:
         return signed
 
     def _signed(self, description: Description, request: RawRequest, how: Signing, nonce: str) -> RawRequest:
-        credentials = self._credentials(how)
+        credentials = self._caller(how)
         date = timestamp(self._clock() + timedelta(seconds=how.seconds))
         named = {"action": description.action, "version": description.version, "date": date, "nonce": nonce}
         if how.scheme == "v3":
@@ -89,22 +90,14 @@ class Signer:
             signed = v1.with_signature(complete, credentials, place=place)
         return _changed(signed, how.after)
 
-    def _credentials(self, how: Signing) -> Credentials:
-        own = self.credentials
+    def _caller(self, how: Signing) -> Credentials:
+        own = self._credentials
         token = {"right": own.security_token, "wrong": _WRONG, "absent": None}[how.token]
         return Credentials(
             access_key_id=_UNKNOWN_KEY if how.has_unknown_key else own.access_key_id,
             access_key_secret=f"{own.access_key_secret}{_WRONG}" if how.has_wrong_secret else own.access_key_secret,
             security_token=token,
         )
-
-
-def signature_of(request: RawRequest) -> str:
-    """What must not be written down of a signed request: its signature; "" where it has none."""
-    authorization = header(request.headers, "authorization")
-    if authorization is not None:
-        return authorization.rpartition("Signature=")[2]
-    return v1.sent_signature(request) or ""
 
 
 def _signed_headers(headers: Headers, uncovered: str) -> list[str] | None:

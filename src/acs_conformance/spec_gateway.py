@@ -42,7 +42,7 @@ def of_operation(
     return replace(
         carrier,
         operation=GATEWAY,
-        carrier=carrier.operation,
+        carrier=carrier,
         title=page["title"],
         url=page["url"],
         relations=(),
@@ -70,14 +70,17 @@ def read(document: Source) -> Checks:
         if entry["id"] in found:
             raise document.error(f"{pointer}/id", f"repeats the check {entry['id']}")
         found[entry["id"]] = _check(document, pointer, entry, answers)
-    for index, name in enumerate(document.data["authenticates"]):
+    named = {f"/authenticates/{index}": name for index, name in enumerate(document.data["authenticates"])}
+    named |= {f"/taken/{scheme}": name for scheme, name in document.data["taken"].items()}
+    for pointer, name in named.items():
         if name not in found:
-            raise document.error(f"/authenticates/{index}", f"no check is called {name!r}")
+            raise document.error(pointer, f"no check is called {name!r}")
     return Checks(
         by_key=found,
         error=document.data["error"],
         error_line=document.line("/error"),
         authenticates=tuple(document.data["authenticates"]),
+        taken=document.data["taken"],
     )
 
 

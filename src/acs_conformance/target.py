@@ -30,6 +30,12 @@ class Target:
     credentials: Credentials
 
     @property
+    def host(self) -> str:
+        """The value of the Host header: a port is named where it is not the scheme's own."""
+        parts = urlsplit(self.url)
+        return parts.netloc.removesuffix({"http": ":80", "https": ":443"}[parts.scheme])
+
+    @property
     def label(self) -> str:
         """A short name that is safe in a file name."""
         return re.sub(r"[^a-z0-9.-]+", "-", (urlsplit(self.url).netloc or self.kind).lower()).strip("-") or "target"

@@ -17,6 +17,7 @@ from acs_conformance.cases.accept import accept_cases, opening_case, surrounding
 from acs_conformance.cases.case import Case, Kind, requirement_of, without_duplicates
 from acs_conformance.cases.context import in_surroundings
 from acs_conformance.cases.draw import drawn_cases
+from acs_conformance.cases.gateway import gateway_cases
 from acs_conformance.cases.probe import hostile_cases, probe_cases
 from acs_conformance.cases.reject import reject_cases
 from acs_conformance.cases.sequence import sequence_cases
@@ -80,17 +81,22 @@ class Plan:
         return {requirement: tuple(aspects) for requirement, aspects in found.items()}
 
     def restricted(self, wanted: Iterable[str], aspect: str | None = None) -> Plan:
-        """The part that decides the requirements `wanted`, and the opening that shows whether anything works.
+        """The part that decides the requirements `wanted`, and what shows whether anything works.
 
         Args:
             wanted: ids of requirements.
             aspect: a pattern for case ids, to run only some cases of them.
         """
         chosen = frozenset(wanted)
+        checks = self.description.checks
+        telling = (
+            {self.description.id(key) for key in (*checks.taken.values(), *checks.authenticates)} if checks else ()
+        )
         kept = tuple(
             case
             for case in self.cases
             if case.kind == "opening"
+            or case.requirement in telling
             or (
                 any(requirement_of(name) in chosen for name in case.aspects)
                 and (aspect is None or any(requirements_of.matches(aspect, name) for name in case.aspects))
@@ -114,6 +120,9 @@ def plan(description: Description, depth: Depth = "standard", seed: int = 0, wil
     if depth not in _SCOPES:
         raise UsageError(f"no depth is called {depth!r}. Known: {', '.join(DEPTHS)}.")
     scope = _SCOPES[depth]
+    if description.checks is not None:
+        checked = gateway_cases(description, description.checks, 1 if depth == "quick" else None)
+        return Plan(description, depth, seed, tuple(checked))
     cases = [opening_case(description), *accept_cases(description, scope.strength, thorough=scope.thorough)]
     cases += sequence_cases(description, scope.jobs)
     rejects = list(_limited(reject_cases(description, thorough=scope.thorough), scope.rejects))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from acs_conformance.description import Json, Location
+from acs_conformance.gateway_checks import Signing
 
 Op = Literal[
     "set",  # put `value` at `location`
@@ -35,7 +36,7 @@ Op = Literal[
     "again",  # send the very parameters of the step before
 ]
 
-Kind = Literal["opening", "accept", "reject", "open", "robust", "sequence", "wild"]
+Kind = Literal["opening", "accept", "reject", "open", "robust", "sequence", "wild", "gateway"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ class Case:
     aspects: tuple[str, ...]
     #: Edits that make other valid surroundings than the simplest; applied first, and left out to make a finding small.
     context: tuple[Edit, ...] = ()
+    #: How each request is signed, where that is what is tested.
+    signing: tuple[Signing, ...] = ()
     #: Whether it belongs to the enumerated part of the plan, all of which a pass needs.
     is_enumerated: bool = True
 

@@ -209,6 +209,10 @@ HOSTILE: Mapping[str, str] = {
 }
 
 
+#: Items of a list that has no documented limit; so many make a long request, for which it may be refused.
+_DOZENS = 30
+
+
 def hostile_cases(description: Description) -> Iterator[Case]:
     """Hostile texts in every place that takes a text; whatever the contract says of them, no 5xx.
 
@@ -236,3 +240,7 @@ def hostile_cases(description: Description) -> Iterator[Case]:
         ):
             edit = Edit("text", (name,), json.dumps(value))
             yield single(f"{key}#{name}-{word}", description.operation, "robust", (edit,))
+    for path, node in description.nodes.items():
+        if node.type == "array" and "maxItems" not in node.schema:
+            edit = Edit("resize", _at(path), _DOZENS)
+            yield single(f"{key}#{path}-many-items", description.operation, "robust", (edit,))

@@ -82,7 +82,7 @@ def _invalid(name: str, remedy: str) -> Refusal:
 # --- which operation --------------------------------------------------------------------------------------------------
 
 
-def format_(_known: Knowledge, envelope: Envelope) -> Refusal | None:
+def format_known(_known: Knowledge, envelope: Envelope) -> Refusal | None:
     """Format, a parameter of V1, is JSON or XML, in any letter case, or absent."""
     if envelope.get("Format").upper() in ("", "JSON", "XML"):
         return None

@@ -112,16 +112,18 @@ class Emulator:
     def _handle(self, request: RawRequest, request_id: str) -> RawResponse:
         number = next(self._numbers)
         envelope = self._gate.open(request, self._clock())
-        refused = self._fault.refusal(request, self._gate.check(envelope), self.memory)
+        refused = self._fault.refusal(envelope, self._gate.check(envelope), self.memory)
         operation = self._operations.get(envelope.get("Action"))
         if refused is not None or operation is None:
+            refused = refused or checks.UNKNOWN_ACTION
             response = answers.refuse(
-                refused or checks.UNKNOWN_ACTION,
+                refused,
                 request,
                 request_id,
                 operation.description.product if operation else "",
                 has_gateway_members=self._has_gateway_members,
             )
+            response = self._fault.turned_away(envelope, refused, response, self.memory)
         else:
             response = self._call(operation, envelope, request_id, number)
         # Last, so that everything before it, a fault included, has one format to know.

@@ -10,7 +10,7 @@ signature" and "Request structure and signature of RPC-style APIs (V2)" of Aliba
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from acs_conformance.emulator import decoding
@@ -61,21 +61,21 @@ _MEDIA_TYPES = {
 
 @dataclass(slots=True, kw_only=True)
 class Envelope:
-    """A request as the gateway sees it."""
+    """A request as the gateway sees it. Its repr shows nothing of what was sent, which may be a token."""
 
-    request: RawRequest
+    request: RawRequest = field(repr=False)
     #: When it came: Unix time in seconds.
     received_s: float
     scheme: Scheme
     #: Lower-case name -> value; of several headers with one name the first.
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     #: Name of a common parameter -> what the request says there, in its scheme's place for it.
-    said: Mapping[str, str]
+    said: Mapping[str, str] = field(repr=False)
     wants_xml: bool
     #: V3: the Authorization header taken apart; None for none, and for one that is malformed.
     authorization: Authorization | None = None
     #: V1: the parameters of query and form body, in order; None for V3, which has no common ones among them.
-    parameters: Sequence[Parameter] | None = None
+    parameters: Sequence[Parameter] | None = field(default=None, repr=False)
 
     def get(self, name: str) -> str:
         """What the request says under the name of a common parameter; "" for nothing."""

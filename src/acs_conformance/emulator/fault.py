@@ -7,10 +7,11 @@ know nothing of the suite: it plays a server, not a test.
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from acs_conformance.description import Description, Json
+from acs_conformance.emulator.envelope import Envelope
 from acs_conformance.emulator.validation import Breach
 from acs_conformance.message import Headers, RawRequest, RawResponse
 
@@ -24,7 +25,8 @@ class Refusal:
 
     status: int
     code: str
-    message: str
+    #: Repeats what was signed, where that is the matter, and with it a security token.
+    message: str = field(repr=False)
     #: Id of the check that refuses, such as "v3.nonce.unique"; "" where none of the gateway's does.
     check: str = ""
     #: Headers that the answer has besides the usual ones.
@@ -55,13 +57,13 @@ class Fault:
 
     id: str = "none"
 
-    def refusal(self, request: RawRequest, refused: Refusal | None, memory: Memory) -> Refusal | None:  # noqa: ARG002
-        """What the gateway makes of `request`, given what a faultless one does; None lets it pass.
-
-        `refused.check` names the first check that refuses it. Letting it pass admits the request: checks that would
-        have come later are not made up for.
-        """
+    def refusal(self, envelope: Envelope, refused: Refusal | None, memory: Memory) -> Refusal | None:  # noqa: ARG002
+        """What the gateway makes of a request, given what a faultless one does; None lets it pass."""
         return refused
+
+    def turned_away(self, envelope: Envelope, refused: Refusal, response: RawResponse, memory: Memory) -> RawResponse:  # noqa: ARG002
+        """The response that goes out where the gateway refuses, given the one made for `refused`."""
+        return response
 
     def breaches(self, call: Call, found: list[Breach], memory: Memory) -> list[Breach]:  # noqa: ARG002
         """The breaches that the operation sees, given those there are, in document order; none: it succeeds."""

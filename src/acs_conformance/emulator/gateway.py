@@ -52,7 +52,7 @@ _FRESHNESS: Table = (
 #: Asked of every request, also where nobody has to sign.
 _ROUTING: Mapping[Scheme, Table] = {
     "v3": _OPERATION,
-    "v1": (("format", checks.format_), *_OPERATION),
+    "v1": (("format", checks.format_known), *_OPERATION),
 }
 #: Whether the caller is who they say. A request that passes has used its nonce.
 _AUTHENTICATION: Mapping[Scheme, Table] = {

@@ -14,6 +14,7 @@ from acs_conformance.errors import SelectionError
 from acs_conformance.faults.accepting import accepting, overlooking_when
 from acs_conformance.faults.answering import answering
 from acs_conformance.faults.failing import failing
+from acs_conformance.faults.gatekeeping import gatekeeping
 from acs_conformance.faults.kind import Seed
 from acs_conformance.faults.refusing import refusing
 
@@ -21,6 +22,8 @@ from acs_conformance.faults.refusing import refusing
 @functools.lru_cache(maxsize=16)
 def catalogue(description: Description) -> tuple[Seed, ...]:
     """Every fault of one operation, in a fixed order: in what is refused, accepted and answered, and now and then."""
+    if description.checks is not None:
+        return tuple(gatekeeping(description, description.checks))
     return (
         *refusing(description),
         *accepting(description),
