@@ -38,8 +38,9 @@ from urllib.parse import urlsplit
 
 import measure
 
-from acs_conformance import spec_folder
+from acs_conformance import requirement, spec_folder
 from acs_conformance.campaign import Campaign, Limits
+from acs_conformance.campaign_judge import judge_campaign
 from acs_conformance.cases import Plan, plan
 from acs_conformance.cases.render import Context
 from acs_conformance.emulator.core import Emulator, Settings
@@ -53,6 +54,7 @@ from acs_conformance.message import RawRequest, RawResponse
 from acs_conformance.observation import Judgement
 from acs_conformance.signer import Signer
 from acs_conformance.target import EMULATOR_CREDENTIALS
+from acs_conformance.verdict import Verdict, verdicts
 
 _HOOKS = Path(__file__).resolve().parent / "schemathesis_hooks.py"
 #: Refused as documented on a server without a fault, but not with the status that the check wants.
@@ -152,7 +154,7 @@ def _all(way: str, servers: list[Server], tested: Plan, options: argparse.Namesp
     def one(server: Server) -> Found:
         nonlocal done
         with _server(*server) as (emulator, url):
-            alarms = _plan(url, tested, options) if way == "plan" else _st(url, way, options)
+            alarms = _plan(url, tested, server[1] is not None, options) if way == "plan" else _st(url, way, options)
             result = Found(requests=len(emulator.times), alarms=alarms)
         with lock:
             done += 1
@@ -164,13 +166,11 @@ def _all(way: str, servers: list[Server], tested: Plan, options: argparse.Namesp
         return list(pool.map(one, servers))
 
 
-def _plan(url: str, tested: Plan, options: argparse.Namespace) -> frozenset[str]:
-    """Our plan until the first failure: ids of requirements."""
-    caught: set[str] = set()
+def _plan(url: str, tested: Plan, has_fault: bool, options: argparse.Namespace) -> frozenset[str]:
+    """Ids of requirements that our plan finds broken; with a fault, it ends at the first failure."""
 
     def shows_failure(judgement: Judgement) -> bool:
-        caught.update(o.requirement for o in judgement.observations if o.outcome == "fail")
-        return bool(caught)
+        return any(observation.outcome == "fail" for observation in judgement.observations)
 
     sender = HttpSender(url, user_agent="benchmark")
     campaign = Campaign(
@@ -178,24 +178,13 @@ def _plan(url: str, tested: Plan, options: argparse.Namespace) -> frozenset[str]
         Recorder(sender, Signer(EMULATOR_CREDENTIALS, urlsplit(url).netloc)),
         Context(run_id="bench", now=int(time.time())),
         limits=Limits(max_seconds=options.max_seconds),
-        until=shows_failure,
+        until=shows_failure if has_fault else None,
     )
     campaign.run()
     sender.close()
-    if not caught:
-        caught.update(_verdicts(campaign, tested))
-    return frozenset(caught)
-
-
-def _verdicts(campaign: Campaign, tested: Plan) -> set[str]:
-    """What only the campaign as a whole shows: broken answers, ids that come twice."""
-    from acs_conformance import requirement
-    from acs_conformance.campaign_judge import judge_campaign
-    from acs_conformance.verdict import Verdict, verdicts
-
     judged = judge_campaign(campaign.descriptions, campaign.cases, campaign.journal.exchanges)
     results = verdicts(requirement.derive(tested.description), tested.aspects, judged, stopped=campaign.stopped)
-    return {r.requirement.id for r in results if r.verdict is Verdict.FAIL}
+    return frozenset(r.requirement.id for r in results if r.verdict is Verdict.FAIL)
 
 
 def _st(url: str, way: str, options: argparse.Namespace) -> frozenset[str]:
