@@ -182,12 +182,39 @@ class Listener(Fault):
         return json.loads(self.exchanges[-1][1].body)
 
 
+class Stage:
+    """One HTTP server for many tests, with an emulator of its own for each: servers are slow to start and to end."""
+
+    def __init__(self) -> None:
+        self._emulator: Any = None
+        self.url = ""
+
+    def handle(self, request: RawRequest) -> RawResponse:
+        return self._emulator.handle(request)
+
+    @contextlib.contextmanager
+    def playing(self, emulator: Any) -> Iterator[str]:
+        """The emulator is the one that answers while the context lasts; gives the URL."""
+        self._emulator = emulator
+        try:
+            yield self.url
+        finally:
+            self._emulator = None
+
+    @contextlib.contextmanager
+    def listening(self, choices: Mapping[str, str] | None = None, **settings: Any) -> Iterator[tuple[Listener, str]]:
+        """A new listener, and the URL."""
+        listener = Listener(choices or {}, **settings)
+        with self.playing(listener) as url:
+            yield listener, url
+
+
 @contextlib.contextmanager
-def listening(choices: Mapping[str, str] | None = None, **settings: Any) -> Iterator[tuple[Listener, str]]:
-    """A listener behind HTTP, and its URL."""
-    listener = Listener(choices or {}, **settings)
-    with running(listener) as url:
-        yield listener, url
+def served() -> Iterator[Stage]:
+    """A stage whose server runs while the context lasts."""
+    stage = Stage()
+    with running(stage) as stage.url:
+        yield stage
 
 
 # --- what was sent --------------------------------------------------------------------------------------------------

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from acs_conformance.emulator.access_keys import AccessKeys
 from acs_conformance.emulator.core import Emulator, Settings
 from acs_conformance.emulator.fault import Fault, Refusal
 from acs_conformance.emulator.limits import Quota
-from acs_conformance.emulator.server import running
 from acs_conformance.message import RawRequest, header
 from acs_conformance.signing import Acs3HmacSha256, AcsHmacSha1, Credentials
 from acs_conformance.signing.v3 import parse_authorization
@@ -30,10 +28,10 @@ from client_calls import (
     Client,
     Keys,
     Outcome,
+    Stage,
     bound,
     creating,
     form_parameters,
-    listening,
     query_parameters,
     recorded_request,
     sent_parameters,
@@ -63,13 +61,10 @@ def example(name: str, url: str) -> str:
     return found[1].replace("127.0.0.1:8080", url.removeprefix("http://"))
 
 
-@contextlib.contextmanager
-def listening_with_the_printed_key() -> Iterator[tuple[Emulator, str]]:
-    """The emulator as the command starts it, and its URL."""
+def emulator_with_the_printed_key() -> Emulator:
+    """The emulator as the command starts it."""
     keys = AccessKeys(secrets={EMULATOR_CREDENTIALS.access_key_id: EMULATOR_CREDENTIALS.access_key_secret})
-    emulator = Emulator(DESCRIPTIONS, settings=Settings(access_keys=keys))
-    with running(emulator) as url:
-        yield emulator, url
+    return Emulator(DESCRIPTIONS, settings=Settings(access_keys=keys))
 
 
 class Refusing(Fault):
@@ -82,9 +77,9 @@ class Refusing(Fault):
         return self._refusal
 
 
-def answered(client: Client, refusal: Refusal) -> Outcome:
+def answered(stage: Stage, client: Client, refusal: Refusal) -> Outcome:
     """What a client reports of an answer that the emulator gives to nobody."""
-    with running(Emulator(DESCRIPTIONS, fault=Refusing(refusal))) as url:
+    with stage.playing(Emulator(DESCRIPTIONS, fault=Refusing(refusal))) as url:
         (outcome,) = client.send(url, ACCOUNT, [simplest(creating())])
     return outcome
 
@@ -106,8 +101,8 @@ _KEYS = {
 }
 SITUATIONS = ("success", "parameter missing", *_KEYS, "throttled")
 
-#: One request at once, and the next in minutes.
-ONE_REQUEST = Quota(rate=0.001, burst=1)
+#: One request at once, and the next in a quarter of an hour.
+ONE_REQUEST = Quota(rate=1 / 900, burst=1)
 
 
 def expected(description: Description, situation: str) -> tuple[int, str | None]:
@@ -120,11 +115,11 @@ def expected(description: Description, situation: str) -> tuple[int, str | None]
     return description.success_status, None
 
 
-def check_situation(client: Client, description: Description, situation: str) -> None:
+def check_situation(stage: Stage, client: Client, description: Description, situation: str) -> None:
     """The client reports the answer that the situation has, in the way that docs/clients.md says."""
     keys = _KEYS.get(situation, ACCOUNT)
     quota = {"quota": ONE_REQUEST} if situation == "throttled" else {}
-    with listening(client.choices, **quota) as (listener, url):
+    with stage.listening(client.choices, **quota) as (listener, url):
         call = simplest(description)
         if expected(description, situation)[1] is None and description is not creating():
             (created,) = client.send(url, keys, [simplest(creating())])
@@ -172,13 +167,13 @@ def _check_wait(outcome: Outcome, sent: str | None, *, is_throttled: bool) -> No
     """A wait is told where there is one, in milliseconds, and what the client shows of it is that."""
     assert (sent is not None) == is_throttled
     if sent is not None:
-        assert 0 < int(sent) <= 1000 / ONE_REQUEST.rate
+        assert 800 * 1000 < int(sent) <= 900 * 1000  # the test itself takes no 100 s
     assert outcome.retry_after_ms in (None, sent and int(sent))
 
 
-def check_get_is_refused_by_default(client: Client) -> None:
+def check_get_is_refused_by_default(stage: Stage, client: Client) -> None:
     """A client that uses GET is refused unless the emulator is told to take it."""
-    with listening() as (_, url):
+    with stage.listening() as (_, url):
         (outcome,) = client.send(url, ACCOUNT, [simplest(creating())])
     assert (outcome.status, outcome.code) == (400, "UnsupportedHTTPMethod")
 
@@ -219,10 +214,10 @@ TEXTS = {
 }
 
 
-def check_texts_arrive(client: Client, description: Description) -> None:
+def check_texts_arrive(stage: Stage, client: Client, description: Description) -> None:
     """Whatever text stands in a call, the signature holds and the operation reads the same text."""
     calls = [simplest(description).with_every_text(text) for text in TEXTS.values()]
-    with listening(client.choices) as (listener, url):
+    with stage.listening(client.choices) as (listener, url):
         outcomes = client.send(url, ACCOUNT, calls)
     refused = [name for name, outcome in zip(TEXTS, outcomes, strict=True) if outcome.code == "SignatureDoesNotMatch"]
     assert refused == []
@@ -235,11 +230,11 @@ def check_texts_arrive(client: Client, description: Description) -> None:
 # --- what a client sends --------------------------------------------------------------------------------------------
 
 
-def check_sent_as_we_do(client: Client, description: Description) -> None:
+def check_sent_as_we_do(stage: Stage, client: Client, description: Description) -> None:
     """The client and our own signing send the same request, but for what docs/clients.md names."""
     documented = table("sends")[client.name]
     call = simplest(description)
-    with listening(client.choices) as (listener, url):
+    with stage.listening(client.choices) as (listener, url):
         client.send(url, ACCOUNT, [call])
         _send_ours(url, call, documented)
     (theirs, answer), (ours, our_answer) = listener.exchanges
@@ -258,14 +253,14 @@ def check_sent_as_we_do(client: Client, description: Description) -> None:
     )
 
 
-def check_sends_what_was_recorded(client: Client) -> None:
+def check_sends_what_was_recorded(stage: Stage, client: Client) -> None:
     """The installed client sends for the same call what it sent when it was recorded."""
     entries = [entry for entry in RECORDED if entry["client"] == client.name]
     assert entries or client.name.endswith("async")
     for entry in entries:
         keys = Keys(id="testAk", secret="testSk", token="STS+tok/=" if entry["is_temporary"] else None)
         call = Call(description=creating(), document=entry["document"])
-        with listening(client.choices) as (listener, url):
+        with stage.listening(client.choices) as (listener, url):
             client.send(url, keys, [call])
         then, now = recorded_request(entry), listener.requests[0]
         assert _transport(now, call) == _transport(then, call)

@@ -15,9 +15,8 @@ from darabonba.policy.retry import RetryCondition, RetryOptions
 
 from acs_conformance.emulator.fault import Refusal
 from acs_conformance.emulator.limits import Quota
-from acs_conformance.emulator.server import running
 from acs_conformance.message import header
-from client_calls import ACCOUNT, DESCRIPTIONS, Listener, creating, listening, simplest
+from client_calls import ACCOUNT, DESCRIPTIONS, Listener, creating, served, simplest
 from client_checks import (
     SITUATIONS,
     answered,
@@ -27,8 +26,8 @@ from client_checks import (
     check_sent_as_we_do,
     check_situation,
     check_texts_arrive,
+    emulator_with_the_printed_key,
     example,
-    listening_with_the_printed_key,
     signed_part,
     table,
 )
@@ -39,33 +38,40 @@ by_client = pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client
 by_operation = pytest.mark.parametrize("description", DESCRIPTIONS.values(), ids=lambda found: found.operation)
 
 
+@pytest.fixture(scope="session")
+def stage():
+    """A server for all of these tests."""
+    with served() as stage:
+        yield stage
+
+
 @pytest.mark.parametrize("situation", SITUATIONS)
 @by_operation
 @by_client
-def test_client_reports_what_happened(client, description, situation):
-    check_situation(client, description, situation)
+def test_client_reports_what_happened(stage, client, description, situation):
+    check_situation(stage, client, description, situation)
 
 
 @by_operation
 @by_client
-def test_any_text_arrives_as_it_was_given(client, description):
-    check_texts_arrive(client, description)
+def test_any_text_arrives_as_it_was_given(stage, client, description):
+    check_texts_arrive(stage, client, description)
 
 
 @by_operation
 @by_client
-def test_client_sends_what_our_own_signing_sends(client, description):
-    check_sent_as_we_do(client, description)
+def test_client_sends_what_our_own_signing_sends(stage, client, description):
+    check_sent_as_we_do(stage, client, description)
 
 
 @by_client
-def test_client_sends_what_it_sent_when_it_was_recorded(client):
-    check_sends_what_was_recorded(client)
+def test_client_sends_what_it_sent_when_it_was_recorded(stage, client):
+    check_sends_what_was_recorded(stage, client)
 
 
 @pytest.mark.parametrize("client", [client for client in CLIENTS if client.choices], ids=lambda client: client.name)
-def test_get_is_refused_by_default(client):
-    check_get_is_refused_by_default(client)
+def test_get_is_refused_by_default(stage, client):
+    check_get_is_refused_by_default(stage, client)
 
 
 def test_document_has_a_row_for_each_client():
@@ -91,41 +97,41 @@ def rpc_request(url):
     return request
 
 
-def test_sdk_core_finds_its_own_text_to_sign_in_the_answer():
+def test_sdk_core_finds_its_own_text_to_sign_in_the_answer(stage):
     """It compares what follows the colon of the message with what it signed: equal texts mean a wrong secret."""
-    with listening() as (_, url):
+    with stage.listening() as (_, url):
         assert core_outcome(sdk_core(), rpc_request(url)).error is None
         outcome = core_outcome(sdk_core("another"), rpc_request(url))
     assert (outcome.status, outcome.code) == (400, "InvalidAccessKeySecret")
 
 
-def test_sdk_core_dies_of_a_mismatch_without_a_colon():
+def test_sdk_core_dies_of_a_mismatch_without_a_colon(stage):
     """Why the emulator's answer to a wrong V1 signature has one."""
     refusal = Refusal(status=400, code="SignatureDoesNotMatch", message="Specified signature is not matched.")
     with pytest.raises(IndexError):
-        answered(NAMED["sdk-core POST"], refusal)
+        answered(stage, NAMED["sdk-core POST"], refusal)
 
 
 @pytest.mark.parametrize(
     "client", [client for client in CLIENTS if client.name.startswith("live")], ids=lambda client: client.name
 )
-def test_live_sdk_takes_any_error_with_a_wait_for_throttling(client):
+def test_live_sdk_takes_any_error_with_a_wait_for_throttling(stage, client):
     refusal = Refusal(status=503, code="ServiceUnavailable", message="Later.")
-    assert answered(client, refusal).error == "ServerException"
-    waiting = answered(client, replace(refusal, headers=(("x-acs-retry-after", "250"),)))
+    assert answered(stage, client, refusal).error == "ServerException"
+    waiting = answered(stage, client, replace(refusal, headers=(("x-acs-retry-after", "250"),)))
     assert (waiting.error, waiting.retry_after_ms) == ("ThrottlingException", 250)
     refusal = Refusal(status=400, code="Throttling.User", message="Later.")
-    assert answered(client, refusal).error == "ClientException"
+    assert answered(stage, client, refusal).error == "ClientException"
 
 
-def test_live_sdk_waits_as_long_as_it_is_told_and_tries_again():
+def test_live_sdk_waits_as_long_as_it_is_told_and_tries_again(stage):
     """Only with retry_options; each try has a nonce of its own and tells its number in a signed header."""
     # A request in 10 ms, and 6 ms of the emulator's time between two of them: the second comes 4 ms too early.
     started_s = time.time()
     listener = Listener({}, clock=lambda: started_s + 0.006 * len(listener.exchanges), quota=Quota(rate=100, burst=1))
     condition = RetryCondition(max_attempts=3, exception=["ThrottlingException"])
     client = LiveSdk(name="", retry_options=RetryOptions(retryable=True, retry_condition=[condition]))
-    with running(listener) as url:
+    with stage.playing(listener) as url:
         outcomes = client.send(url, ACCOUNT, [simplest(creating())] * 2)
     assert [outcome.error for outcome in outcomes] == [None, None]
     assert [response.status for _, response in listener.exchanges] == [200, 400, 200]
@@ -140,8 +146,9 @@ def test_live_sdk_waits_as_long_as_it_is_told_and_tries_again():
 # --- docs/clients.md ------------------------------------------------------------------------------------------------
 
 
-def run_example(name):
-    with listening_with_the_printed_key() as (emulator, url):
+def run_example(stage, name):
+    emulator = emulator_with_the_printed_key()
+    with stage.playing(emulator) as url:
         told = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", example(name, url)], capture_output=True, text=True, timeout=60
         )
@@ -149,14 +156,14 @@ def run_example(name):
     return told.stdout.split(), [job.id for job in emulator.jobs]
 
 
-def test_the_example_of_the_live_sdk_runs():
-    (status, code, request_id), jobs = run_example("live20161101")
+def test_the_example_of_the_live_sdk_runs(stage):
+    (status, code, request_id), jobs = run_example(stage, "live20161101")
     assert (status, code, jobs) == ("400", "MissingParameter", [])
     assert request_id
 
 
-def test_the_example_of_sdk_core_runs():
-    printed, jobs = run_example("sdk-core")
+def test_the_example_of_sdk_core_runs(stage):
+    printed, jobs = run_example(stage, "sdk-core")
     assert printed == jobs
     assert len(jobs) == 1
 
