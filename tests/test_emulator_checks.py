@@ -10,6 +10,7 @@ import pytest
 
 from acs_conformance.emulator.access_keys import AccessKeys
 from acs_conformance.emulator.core import Emulator, Settings
+from acs_conformance.emulator.envelope import opened
 from acs_conformance.emulator.gateway import check_ids
 from acs_conformance.emulator.limits import Quota
 from acs_conformance.emulator.policy import GATEWAY_POINTS, Policy, gateway_variants, options, variants
@@ -263,6 +264,25 @@ def test_quota_is_looked_at_before_permission_and_that_before_parameters():
     play = gateway(keys=KEYS_OF_ALL_KINDS, quota=Quota(rate=0.001, burst=1), fault=watching)
     assert outcome(play.handle(v3_signed(of(DENIED), AppId="."))) == (403, "Forbidden.RAM")
     assert outcome(play.handle(v3_signed(of(DENIED), AppId="."))) == (400, "Throttling.User")
+
+
+def test_repr_shows_no_secret_token_or_signature():
+    shown = []
+
+    class Showing(Watching):
+        def refusal(self, request, refused, memory):
+            shown.append(repr(refused))
+            return super().refusal(request, refused, memory)
+
+    play = gateway(fault=Showing())
+    for sign in (v3_signed, v1_signed):
+        raw = sign(replace(TEMPORARY, access_key_secret="wrongSecret"))
+        assert outcome(play.handle(raw)) == MISMATCH
+        shown.append(repr(opened(raw, NOW_S)))
+    assert len(shown) == 4
+    for text in shown:
+        assert "SignatureDoesNotMatch" in text or "scheme=" in text
+        assert not any(secret in text for secret in ("sts", "Secret", "SignedHeaders"))
 
 
 # --- choices of the policy ------------------------------------------------------------------------------------------

@@ -160,6 +160,15 @@ def test_content_type_may_be_signed_or_not():
     assert outcome(gateway().handle(resigned(raw, [*names, "Content-Type"]))) == 200
 
 
+def test_of_a_header_that_comes_twice_the_first_counts():
+    raw = signed()
+    twice = replace(raw, headers=(*raw.headers, ("X-Acs-Action", "Other"), ("x-acs-date", "now")))
+    names = [name for name, _ in raw.headers if name.lower() != "authorization"]
+    assert outcome(gateway().handle(resigned(twice, names))) == 200
+    first = replace(raw, headers=(("X-Acs-Action", "Other"), *raw.headers))
+    assert outcome(gateway().handle(first)) == (404, "InvalidAction.NotFound")
+
+
 def test_more_headers_may_be_signed():
     """The official SDK signs all that it sets."""
     raw = signed()

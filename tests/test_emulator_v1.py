@@ -265,11 +265,13 @@ def test_method_is_signed_and_the_rest_of_the_request_is_not():
     ("raw", "check"),
     [
         (v1_signed(headers=(("x-acs-action", ACTION), ("x-acs-version", "2016-11-01"))), ""),
+        (v1_signed(place="body", headers=(("x-acs-action", ACTION),)), ""),
         (v1_signed(headers=(("authorization", "Basic eDp5"),)), ""),
         (v1_signed(headers=(("authorization", "ACS3-HMAC-SHA256 x"),)), "v3.action.required"),
         (v3_signed(SignatureType="BEARERTOKEN"), ""),
         (with_header(v3_signed(SignatureType="BEARERTOKEN"), "authorization", None), "v3.authorization.required"),
         (with_header(v3_signed(Action="x", AccessKeyId="y"), "authorization", None), "v3.authorization.required"),
+        (with_header(v3_signed(Action="Signature"), "authorization", None), "v3.authorization.required"),
         (with_header(v3_signed(), "authorization", "Bearer x"), "v3.authorization.form"),
         (with_header(v3_signed(), "x-acs-action", None), "v3.action.required"),
         (RawRequest("GET", "/"), "v3.action.required"),

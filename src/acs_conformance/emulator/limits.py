@@ -15,6 +15,9 @@ from acs_conformance.errors import UsageError
 
 _QUOTA = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(?::([0-9]{1,9}))?").fullmatch
 
+# Seconds that Unix time as a float can't tell apart for sure; who comes so much too early is not early.
+_RESOLUTION_S = 1e-6
+
 
 class Nonces:
     """Nonces that were used, oldest first; each belongs to an AccessKey.
@@ -56,14 +59,14 @@ class Quota:
 
     @classmethod
     def parse(cls, text: str) -> Quota:
-        """The quota in "RATE" or "RATE:BURST". The burst of a rate alone is the requests of one second, at least 1.
+        """The quota in "RATE" or "RATE:BURST". The burst of a rate alone is the requests of one second, rounded up.
 
         Raises:
             UsageError: the text is not of this form.
         """
         match = _QUOTA(text)
         rate = float(match[1]) if match else 0.0
-        burst = int(match[2]) if match and match[2] else max(1, math.ceil(rate))
+        burst = int(match[2]) if match and match[2] else math.ceil(rate)
         if not rate or not burst:
             raise UsageError(
                 f"{text!r} is no quota. Give requests per second, more than 0, and if you like after a colon the most "
@@ -88,7 +91,7 @@ class Buckets:
         tokens, then_s = self._levels.get(key_id, (float(self._quota.burst), now_s))
         # A clock that goes backwards gives nothing and takes nothing.
         tokens = min(self._quota.burst, tokens + max(0.0, now_s - then_s) * self._quota.rate)
-        # A token is whole a billionth early: the sum of many small steps is not exact.
-        is_there = tokens >= 1 - 1e-9
+        wait_s = (1 - tokens) / self._quota.rate
+        is_there = wait_s < _RESOLUTION_S
         self._levels[key_id] = (tokens - 1 if is_there else tokens, now_s)
-        return 0.0 if is_there else (1 - tokens) / self._quota.rate
+        return 0.0 if is_there else wait_s
