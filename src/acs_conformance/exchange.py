@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from acs_conformance.derived import REDACTED, REDACTED_OTHER, is_packed, is_well_made
-from acs_conformance.description import Description, get, locations
+from acs_conformance.description import Description, get, locations, values
 from acs_conformance.encoding import percent_encode
 from acs_conformance.gateway_checks import Signing
 from acs_conformance.message import RawRequest, RawResponse, header
@@ -84,7 +84,7 @@ class Recorder:
         self._sender = sender
         self._signer = signer
         self._clock = clock
-        self._hidden = tuple(text for text in hidden if text)
+        self._hidden = tuple(dict.fromkeys(form for text in hidden if text for form in _forms(text)))
 
     @property
     def has_token(self) -> bool:
@@ -110,9 +110,9 @@ class Recorder:
         elapsed_s = time.perf_counter() - start
         shown, credentials = redacted(description, request)
         response = reply.response
-        hidden = (*self._hidden, *signatures(signed), *(form for text in credentials for form in _forms(text)))
         if response is not None:
-            response = _without(response, hidden)
+            forms = (form for text in credentials for form in _forms(text))
+            response = _without(response, dict.fromkeys((*self._hidden, *signatures(signed), *forms)))
         return (
             Exchange(
                 number=number,
@@ -149,18 +149,21 @@ def _forms(credential: str) -> Iterator[str]:
     yield from (once, percent_encode(once), once.lower(), text.replace("/", "\\/"), text.replace("+", " "))
 
 
-def _without(response: RawResponse, hidden: tuple[str, ...]) -> RawResponse:
+def _without(response: RawResponse, hidden: Collection[str]) -> RawResponse:
     """The response without the hidden texts; a short one as a whole word only, lest it spoil a code or an id."""
     body = response.body
-    found = [text for text in hidden if text.encode("utf-8", "surrogateescape") in body]
-    for text in found:
+    for text in hidden:
         raw = text.encode("utf-8", "surrogateescape")
+        if raw not in body:
+            continue
         if len(text) >= _LONG:
             body = body.replace(raw, REDACTED.encode())
         else:
             body = re.sub(rb"(?<![A-Za-z0-9])" + re.escape(raw) + rb"(?![A-Za-z0-9])", REDACTED.encode(), body)
+    values = "\n".join([value for _, value in response.headers])
+    named = [text for text in hidden if text in values]
     headers = tuple(
-        (name, REDACTED if name.lower() == "set-cookie" or any(_has_word(value, text) for text in hidden) else value)
+        (name, REDACTED if name.lower() == "set-cookie" or any(_has_word(value, text) for text in named) else value)
         for name, value in response.headers
     )
     return replace(response, body=body, headers=headers)
@@ -197,7 +200,7 @@ def _redact_query(description: Description, request: RawRequest) -> tuple[str, d
     for value, mark in found.items():
         target = target.replace(percent_encode(value), percent_encode(mark))
     left = RawRequest(request.method, target)
-    if found and set(_credentials(description, left)) & set(found):
+    if _mentions(description, left, found) and set(_credentials(description, left)) & set(found):
         # Written with escapes: the parameter is written anew, for what it says matters more than how.
         target = _rewritten(description, left)
     return target, found
@@ -221,6 +224,17 @@ def _credentials(description: Description, request: RawRequest) -> dict[str, str
                 if run not in found and is_packed(node, run):
                     found[run] = REDACTED_OTHER
     return found
+
+
+def _mentions(description: Description, request: RawRequest, credentials: Mapping[str, str]) -> bool:
+    """Whether any of these stands in a request where a credential may stand: a quick look before a close one."""
+    if not credentials:
+        return False
+    decoded = decode(description, request)
+    at_secrets = [value for path in description.secrets for value in values(decoded.document, path)]
+    return any(isinstance(value, str) and value in credentials for value in at_secrets) or any(
+        credential in text for _, text in decoded.parameters for credential in credentials
+    )
 
 
 def _rewritten(description: Description, request: RawRequest) -> str:
