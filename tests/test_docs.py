@@ -33,6 +33,7 @@ DOCUMENTS = sorted(
 )
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DESCRIPTIONS = spec_folder.load_all()
+GATEWAY = spec_folder.load("gateway")
 by_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 
 
@@ -192,7 +193,8 @@ def test_spec_readme_names_every_extension():
 
 def test_fault_catalogue_names_every_operator():
     text = (ROOT / "docs/fault-catalogue.md").read_text(encoding="utf-8")
-    operators = {fault.operator for description in DESCRIPTIONS.values() for fault in catalogue(description)}
+    described = (*DESCRIPTIONS.values(), GATEWAY)
+    operators = {fault.operator for description in described for fault in catalogue(description)}
     named = {re.escape(name).replace(r"\.\.\.", ".+") for name in re.findall(r"`([a-z0-9.-]+)`", text)}
     assert {name for name in operators if not any(re.fullmatch(pattern, name) for pattern in named)} == set()
 
@@ -246,6 +248,12 @@ def test_open_questions_has_the_question_its_readings_and_a_reason(key):
         assert line
         assert set(re.findall(r"\b[A-Z]\w+[a-z][A-Z]\w+|\bForbidden\b|\bNotFound\b", line[1])) == set(reading.refusals)
     assert re.search(r"Open because: \w.{20,}\.$", text.partition(" Asked in ")[0])
+
+
+def test_gateway_md_names_every_check_that_is_open():
+    text = (ROOT / "docs/gateway.md").read_text(encoding="utf-8")
+    wanted = {check.key for check in GATEWAY.checks.by_key.values() if check.expects == "open"}
+    assert wanted == set(re.findall(r"^\| `(v[13]\.[A-Za-z.]+)` \|", text, flags=re.MULTILINE))
 
 
 # --- examples -------------------------------------------------------------------------------------------------------

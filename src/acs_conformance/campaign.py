@@ -208,7 +208,7 @@ class Campaign:
             if judgement.answer.failure == STALE:
                 attempt += 1
                 judgement = self._sequence(case, attempt)
-            if judgement.answer.kind != "throttled" or wait is None:
+            if judgement.answer.kind != "throttled" or judgement.is_right is not None or wait is None:
                 break
             self._sleep(self._wait_s(wait))
             attempt += 1
@@ -217,7 +217,7 @@ class Campaign:
     def _sequence(self, case: Case, attempt: int) -> Judgement:
         for step in range(len(case.steps)):
             judgement = self._send(case, step, attempt)
-            if judgement.is_right is not True:
+            if judgement.is_right is not True or (case.signing and judgement.answer.kind == "throttled"):
                 break
         return judgement
 

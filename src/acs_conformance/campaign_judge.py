@@ -14,6 +14,7 @@ from typing import Literal
 
 from acs_conformance.cases.case import Case, requirement_of
 from acs_conformance.description import Description, Json
+from acs_conformance.gateway_judge import is_stand_in
 from acs_conformance.judge import identifiers, judge_exchange
 from acs_conformance.observation import Judgement, Observation
 from acs_conformance.record import STALE, Exchange
@@ -65,6 +66,8 @@ class CampaignJudgement:
     readings: tuple[ReadingRecord, ...]
     #: Cases with a broken answer that did not come again.
     unstable: tuple[str, ...] = field(default=())
+    #: What is left alone, and why.
+    notes: tuple[str, ...] = field(default=())
 
 
 def memory_of(descriptions: Mapping[str, Description], judged: Iterable[tuple[Exchange, Judgement]]) -> Memory:
@@ -97,6 +100,17 @@ def judge_campaign(
         grouped[exchange.case].append(exchange)
     results: dict[str, CaseResult] = {}
     unstable: list[str] = []
+    notes: list[str] = []
+    for stand_in in _stand_ins(descriptions, exchanges, judgements):
+        # It fails nothing and passes nothing: there is no gateway to judge.
+        for name in [name for name, group in grouped.items() if group[0].operation == stand_in]:
+            del grouped[name]
+        kept = {exchange.number for group in grouped.values() for exchange in group}
+        observations = [observation for observation in observations if observation.exchange in kept]
+        notes.append(
+            "the target lets everybody in, so it is taken for a stand-in without a gateway, and none is judged; "
+            f"name {stand_in!r} to demand one"
+        )
     # Where nothing ever answered there is no target to say anything about.
     has_answered = any(exchange.response is not None for exchange in exchanges)
     for identifier, group in grouped.items():
@@ -118,7 +132,19 @@ def judge_campaign(
         observations=tuple(observations),
         readings=tuple(_readings(descriptions, exchanges, judgements)),
         unstable=tuple(unstable),
+        notes=tuple(notes),
     )
+
+
+def _stand_ins(
+    descriptions: Mapping[str, Description], exchanges: list[Exchange], judgements: Mapping[int, Judgement]
+) -> Iterator[str]:
+    """The gateways that let everybody in."""
+    for name, description in descriptions.items():
+        if description.checks is not None:
+            let_through = {e.case for e in exchanges if e.operation == name and judgements[e.number].is_accepted}
+            if is_stand_in(description, description.checks, let_through):
+                yield name
 
 
 def _judgements(descriptions: Mapping[str, Description], exchanges: list[Exchange]) -> dict[int, Judgement]:
@@ -191,6 +217,9 @@ def _case_result(case: Case, group: list[Exchange], judgements: Mapping[int, Jud
 
 def _undecided(case: Case, judged: list[Judgement]) -> str:
     """Why right answers to all requests of a case decide nothing after all, or ""."""
+    if case.signing and case.signing[-1].expects == "throttled":
+        is_throttled = judged[-1].answer.kind == "throttled"
+        return "" if is_throttled else f"{len(judged)} requests in a row were not throttled"
     if len(judged) < len(case.steps):
         return "the sequence was not finished"
     if case.kind == "reject" and not any(_breaks(case, judgement) for judgement in judged):
@@ -302,7 +331,7 @@ def _repeated(
         description = descriptions[exchange.operation]
         judgement = judgements[exchange.number]
         body = judgement.answer.body
-        if not isinstance(body, dict):
+        if not isinstance(body, dict) or description.checks is not None:
             continue
         for name, member in description.success_schema.get("properties", {}).items():
             value = body.get(name)

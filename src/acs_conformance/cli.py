@@ -24,6 +24,7 @@ from acs_conformance.errors import AcsConformanceError, TargetUnreachable, Usage
 if TYPE_CHECKING:
     from acs_conformance.campaign import Progress
     from acs_conformance.cases import Depth
+    from acs_conformance.gateway_checks import Scheme
     from acs_conformance.run import Options, Run
     from acs_conformance.store import Store
     from acs_conformance.target import Target
@@ -117,6 +118,16 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
 @click.option("--depth", type=click.Choice(cli_proof.DEPTHS), default="standard", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides what is drawn.")
 @click.option("--wild", type=click.IntRange(min=0), help="Generated requests, besides the plan's own.")
+@click.option(
+    "--signature", type=click.Choice(["v3", "v1"]), default="v3", show_default=True, help="How requests are signed."
+)
+@click.option(
+    "--burst",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Exceed the gateway's quota by up to N requests that the operation refuses.",
+)
 @click.option("--max-requests", type=click.IntRange(min=1), help="Send no more than this.")
 @click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Stop sending after this.")
 @click.option("--only", metavar="ID-GLOB", help="Only these requirements; * stands for anything, an aspect follows #.")
@@ -134,6 +145,8 @@ def run(
     depth: str,
     seed: int,
     wild: int | None,
+    signature: str,
+    burst: int,
     max_requests: int | None,
     max_seconds: float | None,
     only: str | None,
@@ -143,14 +156,19 @@ def run(
     self_check: bool,
     spec_root: Path | None,
 ) -> int:
-    """Test a target against the contract of one or more operations, and write a report.
+    """Test a target against the contract of operations and of the gateway before them, and write a report.
 
-    Credentials for --target come from ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+    Without a name all are tested. A target on this machine that lets everybody in is taken for a stand-in, and its
+    gateway is left alone; `gateway` by name demands one.
+
+    Credentials for --target come from ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, else from the
+    profiles that the official SDKs read.
 
     \b
     Examples:
       acs-conformance run
       acs-conformance run OPERATION --target http://127.0.0.1:8080 --depth quick
+      acs-conformance run gateway --target http://127.0.0.1:8080 --signature v1
       acs-conformance run --only '*.Name.*' --seed 7
       acs-conformance run --only 'OPERATION.Name.pattern#U+0020'
     """  # noqa: D301 - click reads the backspace as "keep these lines"
@@ -163,6 +181,8 @@ def run(
         depth=cast("Depth", depth),
         seed=seed,
         wild=wild,
+        signature=cast("Scheme", signature),
+        burst=burst,
         only=only,
         run_id=run_id,
         limits=Limits(max_requests=max_requests, max_seconds=max_seconds),
@@ -207,7 +227,7 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None) -> int:
         if (folder / "journal.jsonl").exists():
             raise UsageError(f"{folder} holds the journal of an earlier run; choose another --report-dir")
         store = Store(folder)
-        recorder, sender = recorder_for(chosen)
+        recorder, sender = recorder_for(chosen, options.signature)
         campaign = prepared.campaign(recorder, store, _progress(prepared, chosen, store, folder))
         is_complete = False
         try:

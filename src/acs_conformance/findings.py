@@ -170,6 +170,7 @@ def diagnosis(
             cause, f"fails by {cause!r}"
         )
         parts.append(f"the target {words}: {number} of {len(results)} requirements fail for this one cause")
+    parts += judged.notes
     if stopped:
         parts.append(f"stopped early: {stopped}")
     return "; ".join(parts)

@@ -14,8 +14,9 @@ from typing import Any, Literal
 Scheme = Literal["v3", "v1"]
 SCHEMES: tuple[Scheme, ...] = ("v3", "v1")
 
-#: What a gateway does with a request: lets it through to the operation, or answers by itself; "open": either is fine.
-Expects = Literal["passes", "refused", "open"]
+#: What a gateway does with a request: lets it through to the operation, or answers by itself; "open": either is fine;
+#: "throttled": lets it through until it comes too often.
+Expects = Literal["passes", "refused", "open", "throttled"]
 
 Verb = Literal["remove", "alter", "alter-first", "alter-digit", "cut", "swap-case", "set", "append", "rename"]
 
@@ -110,6 +111,7 @@ class Check:
     scheme: Scheme
     claim: str
     expects: Expects
+    #: None for "throttled": how many requests that takes is the run's choice.
     variations: tuple[Variation, ...]
     #: Documented answers where it refuses; in the order in which they are tried.
     answers: tuple[GatewayAnswer, ...] = ()

@@ -32,6 +32,8 @@ def check_of(description: Description, checks: Checks, case: str) -> tuple[Check
     """
     key, _, name = case.removeprefix(f"{description.operation}.").partition("#")
     check = checks.by_key[key]
+    if check.expects == "throttled":
+        return check, ()
     return check, next(variation.steps for variation in check.variations if variation.name == name)
 
 
@@ -87,7 +89,8 @@ def judge_gateway(description: Description, checks: Checks, exchange: Exchange) 
     """
     check, steps = check_of(description, checks, exchange.case)
     answer = answer_of(description, exchange.response, exchange.failure)
-    return _Judge(description, checks, check, steps[exchange.step], exchange, answer).judge()
+    how = steps[exchange.step] if steps else Signing(scheme=check.scheme, expects=check.expects)
+    return _Judge(description, checks, check, how, exchange, answer).judge()
 
 
 class _Judge:
@@ -113,8 +116,10 @@ class _Judge:
     def judge(self) -> Judgement:
         answer, how = self.answer, self.how
         fitting = [a.name for a in self.check.answers if a.fits(answer.status, answer.code)]
-        if how.expects == "refused" and fitting:
+        if how.expects in ("refused", "throttled") and fitting:
             return self._refused(fitting[0])
+        if how.expects == "throttled":
+            return self._wrong(f"answer {answer}") if answer.kind == "throttled" else self._end(True)
         if answer.kind in ("broken", "throttled"):
             return self._end(None, reason=str(answer))
         is_gateway = answer.family in _FAMILIES

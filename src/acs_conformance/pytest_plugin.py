@@ -43,6 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--acs-depth", choices=("quick", "standard", "exhaustive"), default="standard")
     group.addoption("--acs-seed", type=int, default=0, metavar="N", help="decides what is drawn")
+    group.addoption("--acs-signature", choices=("v3", "v1"), default="v3", help="how requests are signed")
     group.addoption("--acs-run-id", metavar="ID", help="reproduces the identifiers of an earlier run")
     group.addoption("--acs-max-requests", type=int, metavar="N", help="send no more than this")
     group.addoption("--acs-report-dir", metavar="DIR", help="where the report goes; without it none is written")
@@ -123,6 +124,7 @@ class Session:
             target_url=config.getoption("--acs-target"),
             depth=config.getoption("--acs-depth"),
             seed=config.getoption("--acs-seed"),
+            signature=config.getoption("--acs-signature"),
             run_id=config.getoption("--acs-run-id") or _run_id(self.folder),
             limits=Limits(max_requests=config.getoption("--acs-max-requests")),
             spec_root=Path(spec) if spec else None,
@@ -169,7 +171,7 @@ class Session:
             from acs_conformance.store import Store
 
             self._store = Store(self.folder)
-            recorder, _ = recorder_for(self._reached())
+            recorder, _ = recorder_for(self._reached(), self.run.options.signature)
             self._campaign = self.run.campaign(recorder, self._store)
         return self._campaign, self._store
 

@@ -48,6 +48,10 @@ class Options:
     seed: int = 0
     #: Requests that Schemathesis generates; None: as many as the depth takes.
     wild: int | None = None
+    #: How requests are signed, where that is not what is tested.
+    signature: Scheme = "v3"
+    #: Requests by which the quota of a gateway is to be exceeded; 0: that is not asked.
+    burst: int = 0
     #: Pattern of requirement ids, perhaps with an aspect after "#"; None: all.
     only: str | None = None
     run_id: str | None = None
@@ -104,7 +108,7 @@ class Run:
         return spec_folder.load_all(self.options.spec_root)
 
     def _plan(self, description: Description) -> Plan:
-        whole = plan(description, self.options.depth, self.options.seed, self.options.wild)
+        whole = plan(description, self.options.depth, self.options.seed, self.options.wild, self.options.burst)
         if self.options.only is None:
             return whole
         aspect = self.options.only if "#" in self.options.only else None

@@ -85,15 +85,15 @@ def read(document: Source) -> Checks:
 
 
 def _check(document: Source, pointer: str, entry: Mapping[str, Any], answers: Mapping[str, GatewayAnswer]) -> Check:
-    expects: Expects = next(word for word in ("refused", "passes", "open") if word in entry)
+    expects: Expects = next(word for word in ("refused", "passes", "open", "throttled") if word in entry)
     cases = entry[expects]
     allowed: list[GatewayAnswer] = []
-    if expects == "refused":
+    if "answers" in cases:
         for index, name in enumerate(cases["answers"]):
             if name not in answers:
-                raise document.error(f"{pointer}/refused/answers/{index}", f"no answer is called {name!r}")
+                raise document.error(f"{pointer}/{expects}/answers/{index}", f"no answer is called {name!r}")
             allowed.append(answers[name])
-        cases = cases["cases"]
+        cases = cases.get("cases", {})
     scheme: Scheme = "v3" if entry["id"].startswith("v3.") else "v1"
     return Check(
         key=entry["id"],
@@ -150,7 +150,7 @@ def _questions(checks: Checks) -> Iterator[Question]:
             yield _question(check.key, check.claim, ("passes", "refused"))
         elif len(check.answers) > 1:
             names = tuple(answer.name for answer in check.answers)
-            yield _question(check.answer_question, f"By which answer is it said that {check.claim}?", names)
+            yield _question(check.answer_question, f"Which answer shows that {check.claim}?", names)
 
 
 def _question(key: str, text: str, names: tuple[str, ...]) -> Question:

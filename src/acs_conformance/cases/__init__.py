@@ -105,7 +105,9 @@ class Plan:
         return Plan(self.description, self.depth, self.seed, kept)
 
 
-def plan(description: Description, depth: Depth = "standard", seed: int = 0, wild: int | None = None) -> Plan:
+def plan(
+    description: Description, depth: Depth = "standard", seed: int = 0, wild: int | None = None, burst: int = 0
+) -> Plan:
     """The plan of one operation.
 
     Args:
@@ -113,6 +115,7 @@ def plan(description: Description, depth: Depth = "standard", seed: int = 0, wil
         depth: how thorough.
         seed: decides what is drawn.
         wild: requests that Schemathesis generates; as many as the depth takes if None.
+        burst: requests by which the quota of a gateway is to be exceeded.
 
     Raises:
         UsageError: there is no such depth.
@@ -121,7 +124,7 @@ def plan(description: Description, depth: Depth = "standard", seed: int = 0, wil
         raise UsageError(f"no depth is called {depth!r}. Known: {', '.join(DEPTHS)}.")
     scope = _SCOPES[depth]
     if description.checks is not None:
-        checked = gateway_cases(description, description.checks, 1 if depth == "quick" else None)
+        checked = gateway_cases(description, description.checks, 1 if depth == "quick" else None, burst)
         return Plan(description, depth, seed, tuple(checked))
     cases = [opening_case(description), *accept_cases(description, scope.strength, thorough=scope.thorough)]
     cases += sequence_cases(description, scope.jobs)

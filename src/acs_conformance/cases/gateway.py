@@ -15,26 +15,35 @@ from acs_conformance.gateway_checks import Checks, Signing
 from acs_conformance.violation import validator
 
 
-def gateway_cases(description: Description, checks: Checks, most: int | None = None) -> Iterator[Case]:
+def gateway_cases(description: Description, checks: Checks, most: int | None = None, burst: int = 0) -> Iterator[Case]:
     """One case for each variation of each check.
 
     Args:
         description: of the gateway.
         checks: its checks.
         most: cases of one check; None: all.
+        burst: requests in a row by which a quota is to be exceeded, last of all; 0: none.
     """
     parameter = _text_parameter(description)
+
+    def case(name: str, how: tuple[Signing, ...]) -> Case:
+        identifier = description.id(name)
+        steps = tuple(_edits(parameter, each) for each in how)
+        return Case(
+            id=identifier,
+            operation=description.operation,
+            kind="gateway",
+            steps=steps,
+            aspects=(identifier,),
+            signing=how,
+        )
+
     for check in checks.by_key.values():
         for variation in check.variations[:most]:
-            identifier = description.id(f"{check.key}#{variation.name}")
-            yield Case(
-                id=identifier,
-                operation=description.operation,
-                kind="gateway",
-                steps=tuple(_edits(parameter, how) for how in variation.steps),
-                aspects=(identifier,),
-                signing=variation.steps,
-            )
+            yield case(f"{check.key}#{variation.name}", variation.steps)
+    for check in checks.by_key.values():
+        if check.expects == "throttled" and burst:
+            yield case(f"{check.key}#burst", (Signing(scheme=check.scheme, expects="throttled", text="!"),) * burst)
 
 
 def _text_parameter(description: Description) -> tuple[str, str | None]:

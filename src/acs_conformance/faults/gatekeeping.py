@@ -252,12 +252,13 @@ def _misanswered(d: Description) -> Iterator[Seed]:
             says=f"{member} of refusals is a number",
             spoil=lambda r, member=member: with_members(r, {member: 7}),
         )
-        yield Misanswered(
-            id=f"{d.id(f'error.{member}.minLength')}!empty",
-            operator="empty",
-            says=f"{member} of refusals is empty",
-            spoil=lambda r, member=member: with_members(r, {member: ""}),
-        )
+        if member != "Code":
+            yield Misanswered(
+                id=f"{d.id(f'error.{member}.minLength')}!empty",
+                operator="empty",
+                says=f"{member} of refusals is empty",
+                spoil=lambda r, member=member: with_members(r, {member: ""}),
+            )
     yield Misanswered(
         id=f"{d.id('error.type')}!in-a-list",
         operator="in-a-list",
