@@ -26,6 +26,7 @@ Parameters = tuple[tuple[str, str], ...]
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 #: A number as JSON writes it (RFC 8259).
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 #: Nesting beyond this is an open question; RFC 8259 lets a parser set a limit.
 DEEP: Final = 32
@@ -140,7 +141,7 @@ def decode_parameters(description: Description, parameters: Parameters, is_not_u
             repeated.append(name)
             continue
         if name in description.json_parameters:
-            parsed = _Json(text)
+            parsed = _parsed(text)
             document[name] = parsed.value
             for found, names in ((parsed.duplicates, duplicate), (parsed.surrogates, surrogates), (parsed.deep, deep)):
                 if found:
@@ -195,6 +196,9 @@ class _Json:
         return result
 
 
+_parsed = functools.lru_cache(maxsize=1024)(_Json)
+
+
 def depth(text: str) -> int:
     """How deep brackets nest in a JSON text; brackets inside strings don't count."""
     level = deepest = 0
@@ -231,7 +235,7 @@ def _integer(text: str) -> int | float:
 
 def _has_surrogate(value: Json) -> bool:
     if isinstance(value, str):
-        return any("\ud800" <= char <= "\udfff" for char in value)
+        return _SURROGATE.search(value) is not None
     if isinstance(value, dict):
         return any(_has_surrogate(key) or _has_surrogate(inner) for key, inner in value.items())
     return isinstance(value, list) and any(_has_surrogate(inner) for inner in value)
