@@ -157,15 +157,17 @@ def _texts(d: Description, node: Node) -> Iterator[Strict]:  # noqa: C901 - a li
         ("letter-first", "a letter has to be first", lambda t: not t[:1].isalpha()),
         ("alphanumeric-last", "a letter or digit has to be last", lambda t: not t[-1:].isalnum()),
         ("letter-or-digit-first", "a letter or digit has to be first", lambda t: not t[:1].isalnum()),
-        ("no-double-hyphen", "two hyphens in a row are refused", lambda t: "--" in t),
     ):
-        if operator == "no-double-hyphen" or (operator == "digits-only" and node.identifier != "bound"):
+        if operator == "digits-only" and node.identifier != "bound":
             continue
         yield fault(operator, says, is_refused)
-    for length in values.lengths(d, node.path):
+    lengths = values.lengths(d, node.path)
+    if not lengths:
+        return  # no text is made longer or shorter than its examples
+    for length in lengths:
         says = f"a text of {length} characters is refused"
         yield fault("refuse-length", says, lambda t, n=length: len(t) == n, str(length))
-    low, high = values.lengths(d, node.path)[0], values.lengths(d, node.path)[-1]
+    low, high = lengths[0], lengths[-1]
     for limit in (32, 36, 50, 60, high - 1):
         if low < limit < high:
             yield fault("shorter-limit", f"more than {limit} are refused", lambda t, n=limit: len(t) > n, str(limit))

@@ -92,23 +92,116 @@ def _bodies(d: Description, prefix: str, when: When) -> Iterator[Spoiled]:
     yield _fault(d, f"{prefix}.type", "body", "the body is wrapped", wrapped, when, "wrapped")
 
 
-def _members(d: Description, prefix: str, names: list[str], when: When) -> Iterator[Spoiled]:
-    for name in names:
-        key = f"{prefix}.{name}"
-        yield _fault(d, f"{key}.required", "drop", f"{name} is left out", _without(name), when)
+def _members(d: Description, prefix: str, schema: Json, when: When) -> Iterator[Spoiled]:
+    """What each member can lack, at any depth: it is left out, of another type, of another name, or beyond a limit."""
+    for place, member, is_required in _places(schema):
+        path = ".".join(place).replace(".[]", "[]")
+        name = place[-1]
+        key = f"{prefix}.{path}"
+        if is_required:
+            yield _fault(d, f"{key}.required", "drop", f"{path} is left out", _changed(place, _drop), when)
+            lower = name[:1].lower() + name[1:]
+            says = f"{path} begins with a small letter"
+            yield _fault(d, f"{key}.required", "rename", says, _changed(place, _rename(lower)), when)
         for kind, value in _ILL_TYPED.items():
-            if kind == "empty" and (prefix, name) == ("error", "Code"):
+            if _fits(member["type"], value):
+                continue
+            if kind == "empty" and (prefix, path) == ("error", "Code"):
                 continue  # an empty code is another code, which the operator `code` makes
-            yield _fault(d, f"{key}.type", "ill-typed", f"{name} is {kind}", _put({name: value}), when, kind)
+            yield _fault(d, f"{key}.type", "ill-typed", f"{path} is {kind}", _changed(place, _set(value)), when, kind)
+        for keyword, make in _BEYOND.items():
+            is_empty = keyword == "minLength" and member.get(keyword) == 1  # `ill-typed` has made it empty
+            if keyword in member and (prefix, path) != ("error", "Code") and not is_empty:
+                spoil = _changed(place, _set_by(make, member))
+                yield _fault(d, f"{key}.{keyword}", "beyond", f"{path} breaks its {keyword}", spoil, when)
 
-        def lower(
-            _call: Call, _found: list[Breach], response: RawResponse, _memory: Memory, name: str = name
-        ) -> RawResponse:
-            body = body_of(response)
-            body[name[:1].lower() + name[1:]] = body.pop(name, None)
-            return with_body(response, body)
 
-        yield _fault(d, f"{key}.required", "rename", f"{name} begins with a small letter", lower, when)
+#: A change of one member: the object or list it is in, and its name or place there.
+Edit = Callable[[Json, Json], None]
+
+
+def _places(schema: Json, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Json, bool]]:
+    """Where each member of a body is, its schema, and whether it has to be there."""
+    for name, member in schema.get("properties", {}).items():
+        place = (*above, name)
+        yield place, member, name in schema.get("required", [])
+        while member["type"] == "array":
+            place, member = (*place, "[]"), member["items"]
+            yield place, member, False
+        yield from _places(member, place)
+
+
+def _changed(place: tuple[str, ...], edit: Edit) -> Spoil:
+    """Changes a member wherever it is in the body."""
+
+    def spoil(_call: Call, _found: list[Breach], response: RawResponse, _memory: Memory) -> RawResponse:
+        body = body_of(response)
+        _edit(body, place, edit)
+        return with_body(response, body)
+
+    return spoil
+
+
+def _edit(value: Json, place: tuple[str, ...], edit: Edit) -> None:
+    keys = range(len(value)) if place[0] == "[]" else [place[0]] if place[0] in value else []
+    for key in reversed(keys):
+        if len(place) == 1:
+            edit(value, key)
+        else:
+            _edit(value[key], place[1:], edit)
+
+
+def _drop(holder: Json, key: Json) -> None:
+    del holder[key]
+
+
+def _rename(name: str) -> Edit:
+    def edit(holder: Json, key: Json) -> None:
+        holder[name] = holder.pop(key)
+
+    return edit
+
+
+def _set(value: Json) -> Edit:
+    def edit(holder: Json, key: Json) -> None:
+        holder[key] = value
+
+    return edit
+
+
+def _set_by(make: Callable[[Json, Json], Json], member: Json) -> Edit:
+    def edit(holder: Json, key: Json) -> None:
+        holder[key] = make(member, holder[key])
+
+    return edit
+
+
+#: Keyword -> a value beside what it allows, given the schema and the value there is.
+_BEYOND: dict[str, Callable[[Json, Json], Json]] = {
+    "minLength": lambda schema, value: value[: schema["minLength"] - 1],
+    "enum": lambda schema, _value: f"{schema['enum'][0]}x" if schema["type"] == "string" else max(schema["enum"]) + 1,
+    "minimum": lambda schema, _value: schema["minimum"] - 1,
+    "maximum": lambda schema, _value: schema["maximum"] + 1,
+    "minItems": lambda schema, value: value[: schema["minItems"] - 1],
+    "maxItems": lambda schema, value: (value * (schema["maxItems"] + 1))[: schema["maxItems"] + 1],
+}
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+}
+
+
+def _fits(kind: str, value: Json) -> bool:
+    """Whether a value is of a type after all; an empty text is as good as none."""
+    if isinstance(value, bool) and kind != "boolean":
+        return False
+    return value != "" and isinstance(value, _TYPES[kind])
 
 
 def _successes(d: Description) -> Iterator[Spoiled]:
@@ -117,12 +210,13 @@ def _successes(d: Description) -> Iterator[Spoiled]:
             d, "response.status", "status", f"a success is {status}", _status(status), _is_success, str(status)
         )
     yield from _bodies(d, "response", _is_success)
-    yield from _members(d, "response", list(d.success_schema.get("properties", {})), _is_success)
+    yield from _members(d, "response", d.success_schema, _is_success)
 
 
 def _errors(d: Description) -> Iterator[Spoiled]:
     yield from _bodies(d, "error", _is_error)
-    yield from _members(d, "error", ["RequestId", "Code", "Message"], _is_error)
+    if d.errors:
+        yield from _members(d, "error", next(iter(d.errors.values())).schema, _is_error)
 
     def no_period(_call: Call, _found: list[Breach], response: RawResponse, _memory: Memory) -> RawResponse:
         return with_members(response, {"Message": str(body_of(response)["Message"]).rstrip(".")})
