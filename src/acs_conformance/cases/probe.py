@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from acs_conformance.cases import values
+from acs_conformance.cases.alphabet import shown
 from acs_conformance.cases.case import Case, Edit, single
 from acs_conformance.description import Description, Location, Node, Question, steps
 
@@ -39,7 +40,7 @@ def _schema(d: Description, question: Question) -> Probes:
         if d.nodes[path].type == "array":  # for a list, a probe is a number of valid items
             yield f"{probe}-items", (Edit("resize", _at(path), probe),)
             continue
-        yield values.shown(str(probe)), (Edit("set", _at(path), probe),)
+        yield shown(str(probe)), (Edit("set", _at(path), probe),)
 
 
 def _relation(d: Description, question: Question) -> Probes:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 
-from acs_conformance.cases import values
-from acs_conformance.cases.accept import counts, followers, leader
+from acs_conformance.cases import alphabet, texts, values
+from acs_conformance.cases.levels import counts, followers, leader
 from acs_conformance.description import Description, Json, Node, Relation, steps
 from acs_conformance.emulator.fault import Call
 from acs_conformance.emulator.validation import Breach, find
-from acs_conformance.faults.kind import Blind, Strict, at, texts
+from acs_conformance.faults.kind import Blind, Strict, at, texts_of
 
 Refuses = Callable[[Call], bool]
 
@@ -57,7 +57,7 @@ def conditions(description: Description) -> dict[str, Refuses]:
                     isinstance(value, list) and len(value) == n for value in at(call, path)
                 )
         elif node.type == "string" and "enum" not in node.schema:
-            lengths = values.lengths(description, node.path)
+            lengths = texts.lengths(description, node.path)
             for length in dict.fromkeys((lengths[0], lengths[-1])) if lengths else ():
                 found[f"{node.path}={length}-characters"] = lambda call, path=path, n=length: any(
                     isinstance(value, str) and len(value) == n for value in at(call, path)
@@ -98,7 +98,7 @@ def _optional(d: Description, node: Node) -> Iterator[Strict]:
 
     yield _fault(d, f"{node.path}.default", "require", f"{node.path} is required", is_absent)
     yield _fault(d, f"{node.path}.type", "refuse-present", f"{node.path} is refused", _some(node, lambda _: True))
-    if "default" in node.schema and values.is_acceptable(d, node.path, node.schema["default"]):
+    if "default" in node.schema and texts.is_acceptable(d, node.path, node.schema["default"]):
         default = node.schema["default"]
         says = f"{node.path}: the default is refused when it is said"
         yield _fault(d, f"{node.path}.default", "refuse-explicit", says, _some(node, lambda v: v == default))
@@ -131,7 +131,7 @@ def _enumerations(d: Description, node: Node) -> Iterator[Strict]:
 
 def _texts(d: Description, node: Node) -> Iterator[Strict]:  # noqa: C901 - a line for each operator
     """Every documented character, at every place, and every documented length, for itself and what has to equal it."""
-    letters = values.characters(d, node.path)
+    letters = texts.characters(d, node.path)
     keyword = "pattern" if "pattern" in node.schema else "type"
     key = f"{node.path}.{keyword}"
 
@@ -142,7 +142,7 @@ def _texts(d: Description, node: Node) -> Iterator[Strict]:  # noqa: C901 - a li
     # Names that are the same in each request of a run can't show a character of their own.
     plain = {char for char in letters if char in "acdeilnmofrtuphs-0123456789"} if node.identifier else set()
     for char in letters:
-        name = values.name_of(char)
+        name = alphabet.name_of(char)
         if char not in plain:
             yield fault("refuse-character", f"{char} is refused", lambda t, c=char: c in t, name)
         yield fault(
@@ -161,7 +161,7 @@ def _texts(d: Description, node: Node) -> Iterator[Strict]:  # noqa: C901 - a li
         if operator == "digits-only" and node.identifier != "bound":
             continue
         yield fault(operator, says, is_refused)
-    lengths = values.lengths(d, node.path)
+    lengths = texts.lengths(d, node.path)
     if not lengths:
         return  # no text is made longer or shorter than its examples
     for length in lengths:
@@ -206,7 +206,7 @@ def _notations(d: Description, node: Node) -> Iterator[Strict]:
             f"{name}.content",
             "refuse-notation",
             f"{name}: JSON with {operator} is refused",
-            lambda call, r=is_refused: bool(r(texts(call).get(name, ""))),
+            lambda call, r=is_refused: bool(r(texts_of(call).get(name, ""))),
             operator,
         )
 

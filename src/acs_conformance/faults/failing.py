@@ -9,11 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import unquote_plus
 
-from acs_conformance.cases import values
+from acs_conformance.cases import texts
 from acs_conformance.description import Description, steps
 from acs_conformance.emulator.fault import Call, Memory
 from acs_conformance.emulator.validation import Breach, find
-from acs_conformance.faults.kind import Blind, Seed, Spoiled, Strict, at, body_of, every, texts, with_body, with_members
+from acs_conformance.faults.kind import (
+    Blind,
+    Seed,
+    Spoiled,
+    Strict,
+    at,
+    body_of,
+    every,
+    texts_of,
+    with_body,
+    with_members,
+)
 from acs_conformance.message import RawResponse
 from acs_conformance.wire import depth
 
@@ -178,7 +189,7 @@ def _hostile(d: Description) -> Iterator[Seed]:
         "invalid-utf-8": lambda _c, t: any("\udc80" <= char <= "\udcff" for char in t),
         "form-body": lambda c, _t: bool(c.request.body),
         "other-method": lambda c, _t: c.request.method != d.method,
-        "unknown-parameter": lambda c, _t: any(name not in d.nodes for name in texts(c)),
+        "unknown-parameter": lambda c, _t: any(name not in d.nodes for name in texts_of(c)),
         "repeated-parameter": lambda c, _t: "repeated-parameter" in c.traits,
         "unknown-member": lambda c, _t: "unknown-member" in c.traits,
         "duplicate-member": lambda c, _t: "duplicate-member" in c.traits,
@@ -186,15 +197,15 @@ def _hostile(d: Description) -> Iterator[Seed]:
         "no-query": lambda c, _t: not c.request.query,
         "many-items": lambda c, _t: any(isinstance(v, list) and len(v) > 20 for v in c.document.values()),
         "scalar-for-structure": lambda c, _t: any(
-            texts(c).get(name, "").strip() in ("7", "true", '"x"') for name in d.json_parameters
+            texts_of(c).get(name, "").strip() in ("7", "true", '"x"') for name in d.json_parameters
         ),
-        "null-for-structure": lambda c, _t: any(texts(c).get(name, "").strip() == "null" for name in d.json_parameters),
+        "null-for-structure": lambda c, _t: any(texts_of(c).get(name, "").strip() == "null" for name in d.json_parameters),
         "null-item": lambda _c, t: "[null" in t or ",null]" in t,
         "not-json": lambda c, _t: any(
-            texts(c).get(name, "") in ("x", "") for name in d.json_parameters if name in texts(c)
+            texts_of(c).get(name, "") in ("x", "") for name in d.json_parameters if name in texts_of(c)
         ),
         "empty-list": lambda _c, t: t.endswith("=[]") or "=[]&" in t,
-        "not-a-number": lambda c, _t: any(texts(c).get(name, "0").isalpha() for name in d.integer_parameters),
+        "not-a-number": lambda c, _t: any(texts_of(c).get(name, "0").isalpha() for name in d.integer_parameters),
     }
     for word, is_hit in words.items():
         if word == "no-query":
@@ -227,7 +238,7 @@ def _longest(d: Description) -> Iterator[Seed]:
     """Answers that are wrong only where an identifier is as long as it may be."""
     for path, node in d.nodes.items():
         lengths = (
-            values.lengths(d, path) if node.type == "string" and "enum" not in node.schema and not node.derived else []
+            texts.lengths(d, path) if node.type == "string" and "enum" not in node.schema and not node.derived else []
         )
         if not lengths:
             continue

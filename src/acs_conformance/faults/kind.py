@@ -102,7 +102,7 @@ def value_of(call: Call, breach: Breach) -> Json:
         return None
 
 
-def texts(call: Call) -> dict[str, str]:
+def texts_of(call: Call) -> dict[str, str]:
     """The parameters as texts, the first of each name."""
     found: dict[str, str] = {}
     for name, text in parse_qsl(call.request.query, keep_blank_values=True, errors="surrogateescape"):

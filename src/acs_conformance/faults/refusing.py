@@ -10,11 +10,11 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 
-from acs_conformance.cases import values
+from acs_conformance.cases import alphabet
 from acs_conformance.description import Description, Json, Node
 from acs_conformance.emulator.fault import Call
 from acs_conformance.emulator.validation import Breach, find
-from acs_conformance.faults.kind import Blind, is_json, texts, value_of
+from acs_conformance.faults.kind import Blind, is_json, texts_of, value_of
 from acs_conformance.faults.relating import relating
 from acs_conformance.violation import compiled
 
@@ -129,18 +129,18 @@ def _lenient_json(d: Description, node: Node) -> Iterator[Blind]:
     for operator, repaired in readers.items():
 
         def overlooks(call: Call, breach: Breach, repaired: Callable[[str], str] = repaired) -> bool:
-            text = texts(call).get(name, "")
+            text = texts_of(call).get(name, "")
             return breach.path == name and breach.keyword == "type" and not is_json(text) and is_json(repaired(text))
 
         yield _fault(d, f"{name}.content", "lenient", f"JSON with {operator} is taken", overlooks, operator)
 
     def is_broken(call: Call, breach: Breach) -> bool:
-        return breach.path == name and breach.keyword == "type" and not is_json(texts(call).get(name, ""))
+        return breach.path == name and breach.keyword == "type" and not is_json(texts_of(call).get(name, ""))
 
     yield _fault(d, f"{name}.content", "ignore", f"{name} need not be JSON", is_broken)
 
     def is_empty(call: Call, breach: Breach) -> bool:
-        return is_broken(call, breach) and not texts(call).get(name, "").strip()
+        return is_broken(call, breach) and not texts_of(call).get(name, "").strip()
 
     yield _fault(d, f"{name}.content", "empty", f"an empty {name} is taken", is_empty)
 
@@ -203,7 +203,7 @@ def _types(d: Description, node: Node) -> Iterator[Blind]:
 
 def _characters(d: Description, node: Node) -> Iterator[Blind]:
     pattern = node.schema["pattern"]
-    inside = values.charset(pattern)
+    inside = alphabet.charset(pattern)
     if inside is None:
         return
     regex = compiled(pattern)
@@ -212,14 +212,14 @@ def _characters(d: Description, node: Node) -> Iterator[Blind]:
     def fault(operator: str, says: str, lets_pass: Callable[[str], object], detail: str = "", **kind: bool) -> Blind:
         return _fault(d, key, operator, says, _by_value(node.path, "pattern", _text(lets_pass)), detail, **kind)
 
-    printable = [char for char in (*values.PRINTABLE, *values.BEYOND_ASCII) if char not in inside]
+    printable = [char for char in (*alphabet.PRINTABLE, *alphabet.BEYOND_ASCII) if char not in inside]
     for char in (*printable, *(c for c in "\x00\t\n\r\x0b\x0c\x1b\x1f\x7f" if c not in inside)):
-        name = values.name_of(char)
+        name = alphabet.name_of(char)
         yield fault(
             "admit", f"{node.path} may contain {name}", lambda t, c=char: regex.fullmatch(t.replace(c, "")), name
         )
     for char in (c for c in " \n\r\t\x00" if c not in inside):
-        name = values.name_of(char)
+        name = alphabet.name_of(char)
         for operator, strip in (("trim-end", str.rstrip), ("trim-start", str.lstrip), ("trim", str.strip)):
             yield fault(
                 operator, f"{node.path}: {name} is trimmed", lambda t, c=char, s=strip: regex.fullmatch(s(t, c)), name
