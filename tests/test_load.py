@@ -270,14 +270,17 @@ def test_locust_reports_no_failure_of_the_emulator_and_shows_no_secret(tmp_path)
 
 
 def test_locust_counts_what_is_throttled_and_waits(tmp_path):
-    with emulator("--quota", "50:20") as url:
-        done, counts = headless(tmp_path, url, "--acs-signature", "v1")
+    rate, burst, users = 20, 10, 4
+    with emulator("--quota", f"{rate}:{burst}") as url:
+        start = time.monotonic()
+        done, counts = headless(tmp_path, url, "--acs-signature", "v1", users=users)
+        seconds = time.monotonic() - start
     assert done.returncode == 0, done.stderr
     assert set(counts) == {REFUSED, THROTTLED}
-    # What the quota lets through in the time, however long the end takes; and each of the users waits for some 20 ms.
-    assert 50 < counts[REFUSED][0] < 20 + 50 * 6
-    assert 10 < counts[THROTTLED][0] < 4 * 50 * 6
     assert counts[REFUSED][1] == counts[THROTTLED][1] == 0
+    assert burst <= counts[REFUSED][0] <= burst + rate * seconds
+    # Each user that waits as asked asks about once for each request that is let through.
+    assert users <= counts[THROTTLED][0] <= users * rate * seconds
 
 
 def test_locust_fails_with_the_code_of_what_is_not_documented(tmp_path):
