@@ -218,6 +218,19 @@ def _characters(d: Description, node: Node) -> Iterator[Blind]:
         yield fault(
             "admit", f"{node.path} may contain {name}", lambda t, c=char: regex.fullmatch(t.replace(c, "")), name
         )
+    for char in (c for c in values.PRINTABLE if c not in inside and c != " "):
+        name = values.name_of(char)
+        yield fault(
+            "admit-inside",
+            f"{node.path} may contain {name} inside",
+            lambda t, c=char: t == t.strip(c) and regex.fullmatch(t.replace(c, "")),
+            name,
+        )
+    longest = node.schema.get("maxLength", 0)
+    for count in (16, 32, 50, longest - 1):
+        if 8 < count < longest:
+            says = f"{node.path}: what comes after {count} characters is not looked at"
+            yield fault("beginning-only", says, lambda t, n=count: regex.fullmatch(t[:n]), str(count))
     for char in (c for c in " \n\r\t\x00" if c not in inside):
         name = values.name_of(char)
         for operator, strip in (("trim-end", str.rstrip), ("trim-start", str.lstrip), ("trim", str.strip)):
