@@ -61,8 +61,9 @@ class Caller(User):
         try:
             self._caller = _traffic(self.environment).caller()
         except UsageError as error:
-            _LOG.error(_shown(error))
-            self.environment.events.user_error.fire(user_instance=self, exception=error, tb=None)
+            shown = UsageError(_shown(error))
+            _LOG.error(str(shown))
+            self.environment.events.user_error.fire(user_instance=self, exception=shown, tb=None)
 
     @task
     def call(self) -> None:
@@ -71,7 +72,7 @@ class Caller(User):
             raise StopUser  # here, for Locust would print a traceback of the one in on_start
         outcome = self._caller.call()
         self.environment.events.request.fire(
-            request_type="POST",
+            request_type=outcome.method,
             name=outcome.name,
             response_time=outcome.elapsed_s * 1000,
             response_length=outcome.size,

@@ -54,7 +54,8 @@ class Template:
 class Outcome:
     """What came of one request."""
 
-    #: What it counts under: the template's name, or "<operation> throttled".
+    #: What it counts under: the HTTP method, and the template's name or "<operation> throttled".
+    method: str
     name: str
     elapsed_s: float
     #: Bytes of the answer's body.
@@ -156,6 +157,7 @@ def outcome_of(template: Template, exchange: Exchange) -> Outcome:
     answer = answer_of(template.description, response, exchange.failure)
     is_throttled = answer.kind == "throttled"
     return Outcome(
+        method=template.description.method,
         name=f"{template.description.operation} throttled" if is_throttled else template.name,
         elapsed_s=exchange.elapsed_s,
         size=len(response.body) if response is not None else 0,
