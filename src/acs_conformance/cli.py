@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from acs_conformance import __version__, cli_proof
+from acs_conformance import __version__, cli_proof, cli_reports
 from acs_conformance.cli_progress import shown
 from acs_conformance.errors import AcsConformanceError, TargetUnreachable, UsageError
 
@@ -246,6 +246,7 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None) -> int:
     for line in summary(outcome.report, color=sys.stdout.isatty() and "NO_COLOR" not in os.environ):
         click.echo(line)
     click.echo(f"report: {files['report.html']}")
+    cli_reports.append_job_summary(files["summary.md"])
     if campaign.is_unreachable:
         raise TargetUnreachable(f"{chosen.url}: {campaign.stopped}")
     return int(outcome.exit_code) if is_complete or int(outcome.exit_code) else _INCONCLUSIVE
@@ -293,5 +294,5 @@ def _progress(prepared: Run, chosen: Target, store: Store, folder: Path) -> Prog
     return progress
 
 
-for _command in (cli_proof.emulator, cli_proof.faults, cli_proof.prove):
+for _command in (cli_proof.emulator, cli_proof.faults, cli_proof.prove, cli_reports.diff):
     cli.add_command(_command)

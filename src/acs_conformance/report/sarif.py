@@ -64,10 +64,8 @@ def _tool(report: Data) -> dict[str, str]:
 
 def _category(report: Data) -> str:
     """What the run is one of, and the run after the last slash: GitHub shows the last run of a kind."""
-    target = report["target"]
-    # The address of an emulator of our own is another one each time.
-    which = target["url"] if target["kind"] == "given URL" else target["kind"]
-    named = re.sub(r"[^A-Za-z0-9.-]+", "-", f"{report['run']['only'] or 'all'} {which}").strip("-")
+    which = f"{report['run']['only'] or 'all'} {view.target_name(report)}"
+    named = re.sub(r"[^A-Za-z0-9.-]+", "-", which).strip("-")
     return f"{visible(report['run']['tool']['name'])}/{named}/{visible(report['run']['id'])}"
 
 

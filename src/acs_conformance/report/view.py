@@ -82,6 +82,12 @@ def did_not_arise(requirement: Data) -> bool:
     return bool(requirement["conditional"]) and requirement["verdict"] == "none"
 
 
+def target_name(report: Data) -> str:
+    """The target by what stays of it from run to run: the embedded emulator has another address each time."""
+    target = report["target"]
+    return str(target["url"] if target["kind"] == "given URL" else target["kind"])
+
+
 def in_short(report: Data) -> str:
     """How the requirements came out, in a sentence."""
     run = report["run"]
