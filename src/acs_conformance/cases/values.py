@@ -13,35 +13,12 @@ from dataclasses import dataclass
 
 from jsonschema.protocols import Validator
 
+from acs_conformance.cases.alphabet import BEYOND_ASCII, CONTROLS, PRINTABLE
 from acs_conformance.description import Description, Json, Node
 from acs_conformance.trait import validator_of
 from acs_conformance.violation import compiled, validator
 from acs_conformance.wire import BIG
 
-PRINTABLE = tuple(chr(code) for code in range(0x20, 0x7F))
-CONTROLS = (*(chr(code) for code in range(0x20)), "\x7f")
-#: Letters, digits and blanks beyond ASCII that lenient character tests let pass, and what folding or normalising turns
-#: into ASCII.
-BEYOND_ASCII = (
-    "\u00e9",  # a letter of Latin-1
-    "\u00df",  # a letter that upper-cases to two
-    "\u0131",  # dotless i: upper-cases to I
-    "\u017f",  # long s: folds to s
-    "\u212a",  # Kelvin sign: folds to k
-    "\u0416",  # Cyrillic
-    "\u7528",  # CJK
-    "\uff21",  # fullwidth A: normalises to A
-    "\u0661",  # Arabic digit
-    "\uff11",  # fullwidth digit
-    "\u00b2",  # superscript: a digit to some
-    "\u203f",  # connector punctuation, a word character to none but looks like _
-    "\u2010",  # hyphen
-    "\u00a0",  # no-break space
-    "\u200b",  # zero-width space
-    "\u0301",  # combining accent
-    "\U0001f600",  # beyond the basic plane
-    "\u0080",  # a control of Latin-1
-)
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 #: Texts without a documented limit are tried up to this length; a question may keep them shorter.
 _UNLIMITED = 64
@@ -333,15 +310,19 @@ def _characters(node: Node, turn: int, thorough: bool) -> Iterator[Value]:
         for where in places:
             if where != usual(char):
                 yield Value("pattern", f"{name_of(char)}-{where}", _around(node, inside, char, where))
-    longest = node.schema.get("maxLength")
-    if longest is not None and "." in outside:
-        # A server that looks at the beginning of a long text only.
-        text = (inside * longest)[: longest - 1]
-        yield Value("pattern", f"U+002E-last-of-{longest}", f"{text}.")
+    yield from _bad_end(node, inside)
     for char in " ./" if thorough else " ":
         if char in outside:
             yield Value("pattern", f"{name_of(char)}-only", char * max(1, int(node.schema.get("minLength", 1))))
     yield Value("pattern", "U+000D-U+000A-last", _around(node, inside, "\r\n", "last"))
+
+
+def _bad_end(node: Node, inside: str) -> Iterator[Value]:
+    """For a server that looks at the beginning of a long text only."""
+    longest = node.schema.get("maxLength")
+    if longest is not None and "." not in inside:
+        text = (inside * longest)[: longest - 1]
+        yield Value("pattern", f"U+002E-last-of-{longest}", f"{text}.")
 
 
 def _other_shapes(node: Node) -> Iterator[Value]:

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 
 from acs_conformance.cases import values
+from acs_conformance.cases.alphabet import BEYOND_ASCII, PRINTABLE
 from acs_conformance.description import Description, Json, Node
 from acs_conformance.emulator.fault import Call
 from acs_conformance.emulator.validation import Breach, find
@@ -212,13 +213,13 @@ def _characters(d: Description, node: Node) -> Iterator[Blind]:
     def fault(operator: str, says: str, lets_pass: Callable[[str], object], detail: str = "", **kind: bool) -> Blind:
         return _fault(d, key, operator, says, _by_value(node.path, "pattern", _text(lets_pass)), detail, **kind)
 
-    printable = [char for char in (*values.PRINTABLE, *values.BEYOND_ASCII) if char not in inside]
+    printable = [char for char in (*PRINTABLE, *BEYOND_ASCII) if char not in inside]
     for char in (*printable, *(c for c in "\x00\t\n\r\x0b\x0c\x1b\x1f\x7f" if c not in inside)):
         name = values.name_of(char)
         yield fault(
             "admit", f"{node.path} may contain {name}", lambda t, c=char: regex.fullmatch(t.replace(c, "")), name
         )
-    for char in (c for c in values.PRINTABLE if c not in inside and c != " "):
+    for char in (c for c in PRINTABLE if c not in inside and c != " "):
         name = values.name_of(char)
         yield fault(
             "admit-inside",
