@@ -116,7 +116,7 @@ def _readings(report: Data) -> Iterator[str]:
 
 def _foot(report: Data) -> Iterator[str]:
     run = report["run"]
-    lines = [f"{prose(run['tool']['name'])} {prose(run['tool']['version'])}, {moment(run['ended_at'])}"]
+    lines = [f"{code(run['tool']['name'] + ' ' + run['tool']['version'])}, {moment(run['ended_at'])}"]
     lines += [
         f"{code(description['operation'])}: {code(description['file'])}, SHA-256 {code(description['sha256'])}"
         for description in report["descriptions"]
