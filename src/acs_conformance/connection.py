@@ -34,6 +34,16 @@ class Route:
     #: File of the certificate authorities that are trusted; None: the public ones.
     ca_bundle: Path | None = None
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What a proxy is told of the user, as it is and packed; nothing where it wants none."""
+        parts = urlsplit(self.proxy or "")
+        if parts.username is None:
+            return ()
+        password = unquote(parts.password or "")
+        pair = f"{unquote(parts.username)}:{password}"
+        return password, base64.b64encode(pair.encode()).decode()
+
 
 class Connector:
     """Opens connections to one address.
@@ -88,12 +98,9 @@ class Connector:
         """What each request has to say to a proxy that passes it on."""
         return [] if self._is_tls else self._for_proxy
 
-    @cached_property
+    @property
     def _for_proxy(self) -> list[tuple[str, str]]:
-        if self._proxy is None or self._proxy.username is None:
-            return []
-        pair = f"{unquote(self._proxy.username)}:{unquote(self._proxy.password or '')}"
-        return [("proxy-authorization", f"Basic {base64.b64encode(pair.encode()).decode()}")]
+        return [("proxy-authorization", f"Basic {packed}") for packed in self._route.secrets[1:]]
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:

@@ -57,9 +57,7 @@ class ProfileError(UsageError):
         more: what else is wrong in the same file.
     """
 
-    def __init__(
-        self, file: Path | str, line: int, key: str, reason: str, more: Iterable[ProfileError] = ()
-    ) -> None:
+    def __init__(self, file: Path | str, line: int, key: str, reason: str, more: Iterable[ProfileError] = ()) -> None:
         self.file = str(file)
         self.line = line
         self.key = key
