@@ -312,5 +312,5 @@ def _progress(prepared: Run, chosen: Target, store: Store, folder: Path) -> Prog
     return progress
 
 
-for _command in (cli_proof.emulator, cli_proof.faults, cli_proof.prove, cli_reports.diff):
+for _command in (cli_proof.emulator, cli_proof.faults, cli_proof.prove, cli_reports.diff, cli_reports.statement):
     cli.add_command(_command)
