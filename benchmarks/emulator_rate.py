@@ -8,32 +8,31 @@ Measured, in turns, each server in one process of its own and started anew for e
   starts       seconds from the start of the process to its first answer
 
 The ratio is emulator to Prism; 3 is the aim for requests/s. Processor time per request of each server is printed too:
-it doesn't depend on what else the machine does. `--install` fetches Prism through npm into .cache/prism, which is
-ignored by git. `--only emulator` needs no Prism.
+it doesn't depend on what else the machine does. A third server, `unchecked`, is the emulator without a look at
+signatures, nonces and dates: what it is faster by is what these cost. `--install` fetches Prism through npm into
+.cache/prism, which is ignored by git. `--only emulator unchecked` needs no Prism.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import selectors
-import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode
 
+import light_client
 import measure
 
+NAMES = ("emulator", "unchecked", "prism")
 PRISM_VERSION = "5.14.2"
 PRISM = measure.CACHE / "prism" / "node_modules" / ".bin" / "prism"
-_CLIENT_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=measure.between(1, 50), default=5, help="turns of each")
     parser.add_argument("--requests", type=measure.between(1, 50_000), default=6_000, help="of each turn")
     parser.add_argument("--connections", type=measure.between(1, 64), default=8, help="kept open by the client")
-    parser.add_argument("--only", choices=("emulator", "prism"), help="one server alone")
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="servers to measure")
     parser.add_argument("--prism", type=Path, default=PRISM, help="Prism's command")
     parser.add_argument("--install", action="store_true", help="fetch Prism first, if it is not there")
     parser.add_argument("--profile", action="store_true", help="show where the emulator's time goes, and nothing else")
@@ -60,13 +59,19 @@ def main() -> None:
     if options.profile:
         _profile(min(options.requests, 6_000))
         return
-    names = [name for name in ("emulator", "prism") if options.only in (None, name)]
+    names = [name for name in NAMES if name in options.only]
     if "prism" in names and not options.prism.exists():
         if not options.install:
-            raise SystemExit(f"{options.prism} is not there; --install fetches it, --only emulator does without")
+            raise SystemExit(
+                f"{options.prism} is not there; --install fetches it, --only emulator unchecked does without"
+            )
         _install()
     found = measure.alternate({name: lambda name=name: _turn(name, options) for name in names}, options.repeats)
-    if len(names) == 2:
+    if {"emulator", "unchecked"} <= found.keys():
+        unchecked, emulator = found["unchecked"], found["emulator"]
+        rates = measure.ratio(*([t.rate for t in x] for x in (unchecked, emulator)))
+        measure.say("ratio without / with signature checks, requests/s", rates)
+    if {"emulator", "prism"} <= found.keys():
         emulator, prism = found["emulator"], found["prism"]
         measure.say(
             "ratio emulator / Prism, requests/s", measure.ratio(*([t.rate for t in x] for x in (emulator, prism)))
@@ -102,7 +107,7 @@ def _install() -> None:
 
 def _turn(name: str, options: argparse.Namespace) -> Turn:
     port = measure.free_port()
-    command = measure.emulator_command(port)
+    command = measure.emulator_command(port, *(["--unchecked"] if name == "unchecked" else []))
     if name == "prism":
         # Silent: it is 1.7 times as fast as when it logs each request.
         command = [str(options.prism), "mock", "--port", str(port), "--verboseLevel", "silent", str(measure.OPENAPI)]
@@ -165,54 +170,15 @@ def signed_requests(port: int, count: int, salt: str) -> list[bytes]:
     return made
 
 
-def drive(port: int, requests: Sequence[bytes], connections: int) -> Counter[str]:
-    """Send all requests, one in flight on each connection, in one thread; the statuses that came."""
+def drive(port: int, requests: Iterable[bytes], connections: int) -> Counter[str]:
+    """Send all requests; the statuses that came."""
     statuses: Counter[str] = Counter()
-    waiting: Iterator[bytes] = iter(requests)
-    with contextlib.ExitStack() as stack:
-        selector = stack.enter_context(selectors.DefaultSelector())
-        open_ones = 0
-        for request in [next(waiting) for _ in range(min(connections, len(requests)))]:
-            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=_CLIENT_TIMEOUT_S))
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            selector.register(connection, selectors.EVENT_READ, bytearray())
-            connection.sendall(request)
-            open_ones += 1
-        while open_ones:
-            ready = selector.select(_CLIENT_TIMEOUT_S)
-            if not ready:
-                raise SystemExit(f"no answer within {_CLIENT_TIMEOUT_S:g} s")
-            for key, _ in ready:
-                connection, buffer = key.fileobj, key.data
-                assert isinstance(connection, socket.socket)  # noqa: S101 - as registered
-                data = connection.recv(65536)
-                if not data:
-                    raise SystemExit("the server closed a connection")
-                buffer += data
-                if not _is_whole(buffer):
-                    continue
-                statuses[buffer[9:12].decode("ascii")] += 1
-                buffer.clear()
-                following = next(waiting, None)
-                if following is None:
-                    selector.unregister(connection)
-                    open_ones -= 1
-                else:
-                    connection.sendall(following)
+
+    def count(_: None, answer: bytes) -> None:
+        statuses[answer[9:12].decode("ascii")] += 1
+
+    light_client.drive(port, ((request, None) for request in requests), connections, count)
     return statuses
-
-
-def _is_whole(buffer: bytearray) -> bool:
-    """Whether a whole answer is there."""
-    end = buffer.find(b"\r\n\r\n")
-    if end < 0:
-        return False
-    head = bytes(buffer[:end]).lower()
-    at = head.find(b"\r\ncontent-length:")
-    if at >= 0:
-        length = int(head[at + 17 :].partition(b"\r\n")[0])
-        return len(buffer) >= end + 4 + length
-    return buffer.endswith(b"\r\n0\r\n\r\n")  # chunked
 
 
 # --- where the time goes ----------------------------------------------------------------------------------------------

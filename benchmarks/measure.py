@@ -78,15 +78,18 @@ def process(command: Sequence[str], **more: str) -> Iterator[subprocess.Popen[st
             child.stdout.close()
 
 
-def emulator_command(port: int = 0) -> list[str]:
-    """The command that serves the emulator, with the signature check on."""
-    return [sys.executable, "-m", "acs_conformance", "emulator", "--port", str(port)]
+def emulator_command(port: int = 0, *settings: str) -> list[str]:
+    """The command that serves the emulator as users start it; with `settings`, emulator_server.py with these."""
+    server = (
+        [str(Path(__file__).with_name("emulator_server.py"))] if settings else ["-m", "acs_conformance", "emulator"]
+    )
+    return [sys.executable, *server, "--port", str(port), *settings]
 
 
 @contextlib.contextmanager
-def emulator() -> Iterator[tuple[str, int]]:
-    """The emulator in a process of its own: its URL and its process id."""
-    with process(emulator_command()) as child:
+def emulator(*settings: str) -> Iterator[tuple[str, int]]:
+    """The emulator in a process of its own: its URL and its process id. For `settings` see `emulator_command`."""
+    with process(emulator_command(0, *settings)) as child:
         url = ""
         for line in child.stdout or ():
             if line.startswith("listening on "):
@@ -128,6 +131,15 @@ def cpu_seconds(pid: int) -> float | None:
     except OSError:
         return None
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes(pid: int) -> int | None:
+    """Memory that a process has in use (RSS); None where the system doesn't tell."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import pytest
 
 import servers
 from acs_conformance import cli, spec_folder
+from acs_conformance.connection import Route
 from acs_conformance.http_sender import HttpSender
 from acs_conformance.message import RawRequest, header
 from acs_conformance.record import BODY_LIMIT
@@ -142,7 +143,7 @@ def test_names_of_this_machine_are_targets(tmp_path, name):
 
 def send(url, answer_s=10.0):
     """What the sender makes of one answer."""
-    sender = HttpSender(url, user_agent="test", answer_s=answer_s)
+    sender = HttpSender(url, user_agent="test", route=Route(answer_s=answer_s))
     try:
         return sender.send(RawRequest("POST", "/?AppId=a", (("host", "localhost"),)))
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,8 @@ def test_help_says_what_is_measured(script):
 def test_every_script_is_known_to_the_readme():
     text = (FOLDER / "README.md").read_text(encoding="utf-8")
     assert [script for script in SCRIPTS if f"benchmarks/{script}" not in text] == []
-    known = {*SCRIPTS, "measure.py", "schemathesis_hooks.py"}
+    known = {*SCRIPTS, "soak.py", "emulator_server.py", "light_client.py", "measure.py", "schemathesis_hooks.py"}
+    assert [name for name in known if name not in text] == []
     assert {path.name for path in FOLDER.glob("*.py")} == known
 
 
@@ -46,6 +48,54 @@ def test_the_rate_of_the_emulator_alone():
     assert done.returncode == 0, done.stderr
     assert "emulator: requests/s" in done.stdout
     assert "{'200': 40}" in done.stdout
+
+
+def test_the_rate_of_the_emulator_with_and_without_signature_checks():
+    arguments = ("--only", "emulator", "unchecked", "--requests", "40", "--connections", "2", "--repeats", "1")
+    done = run("emulator_rate.py", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "ratio without / with signature checks" in done.stdout
+    assert done.stdout.count("{'200': 40}") == 2
+
+
+# --- the soak ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_short_soak_gives_its_figures():
+    done = run("soak.py", "--requests", "200", "--signature", "v1", "--connections", "4")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("memory after ") == 11
+    assert "{'success': 100, 'refusal': 100}" in done.stdout
+    assert "too few requests to fill them" in done.stdout
+
+
+def test_a_soak_fails_where_memory_grows():
+    done = run("soak.py", "--requests", "200", "--capacity", "20", "--growth", "-1000")
+    assert done.returncode == 1, done.stderr
+
+
+def test_a_soak_fails_where_answers_are_not_documented():
+    """Here for a wrong secret."""
+    code = (
+        "import dataclasses, sys, soak\n"
+        "soak.EMULATOR_CREDENTIALS = dataclasses.replace(soak.EMULATOR_CREDENTIALS, access_key_secret='wrong')\n"
+        "soak.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--requests", "100"], capture_output=True, text=True, timeout=120, cwd=FOLDER
+    )
+    assert done.returncode == 1, done.stderr
+    assert "SignatureDoesNotMatch" in done.stdout
+    assert re.search(r"answers that are not documented +100\n", done.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["v3", "v1"])
+def test_ten_thousand_requests_leave_memory_as_it_is(scheme):
+    done = run("soak.py", "--requests", "10000", "--capacity", "1000", "--signature", scheme)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "{'success': 5000, 'refusal': 5000}" in done.stdout
+    assert "bytes per request" in done.stdout.rpartition("once the stores were full")[2]
 
 
 def test_the_overhead_of_a_run_with_few_requests():

@@ -46,6 +46,22 @@ class Answer:
     #: Why there was no response.
     failure: str = ""
 
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a page for people."""
+        return not self.is_json and self.media_type in ("text/html", "application/xhtml+xml")
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether something else than an API has spoken: a proxy, a portal, a server for pages.
+
+        A 5xx is none: whoever says it says that the target is not available.
+        """
+        if 300 <= self.status < 400 or (self.is_page and self.status < 500):
+            return True
+        has_id = isinstance(self.body, dict) and "RequestId" in self.body
+        return 400 <= self.status < 500 and self.code is None and not has_id
+
     def __str__(self) -> str:
         if not self.status:
             return f"no answer ({self.failure})"

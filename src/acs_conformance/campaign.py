@@ -25,6 +25,7 @@ from acs_conformance.gateway_judge import is_pointless
 from acs_conformance.judge import judge_exchange
 from acs_conformance.message import RawRequest, header
 from acs_conformance.observation import Judgement
+from acs_conformance.obstacle import obstacle_of
 from acs_conformance.record import STALE, Exchange
 from acs_conformance.trait import Memory
 from acs_conformance.wire import decode_query
@@ -322,8 +323,10 @@ class Campaign:
     def _check_valid(self, case: Case, judged: Mapping[str, Judgement]) -> None:
         """End where nothing valid is accepted: refusals would show nothing then."""
         judgement = judged[case.id]
-        if case.kind == "opening" and judgement.answer.kind in ("gateway", "world", "throttled"):
-            raise Stopped(f"the plain valid request was answered {judgement.reason}")
+        answer = judgement.answer
+        if case.kind == "opening" and (answer.is_foreign or answer.kind in ("gateway", "world", "throttled")):
+            found = obstacle_of(self.descriptions[case.operation], self.journal.exchanges[-1])
+            raise Stopped(f"the plain valid request was answered {answer}{f': {found.says}' if found else ''}")
         answers = {str(other.answer) for other in judged.values()}
         if (
             len(judged) >= _ALL_REFUSED

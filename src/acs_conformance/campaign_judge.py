@@ -111,12 +111,15 @@ def judge_campaign(
             "the target lets everybody in, so it is taken for a stand-in without a gateway, and none is judged; "
             f"name {stand_in!r} to demand one"
         )
-    # Where nothing ever answered there is no target to say anything about.
-    has_answered = any(exchange.response is not None for exchange in exchanges)
+    # Where nothing ever answered, or only proxies and the like did, there is no target to say anything about.
+    has_answered = any(
+        exchange.response is not None and not judgements[exchange.number].answer.is_foreign for exchange in exchanges
+    )
     for identifier, group in grouped.items():
         result, broken = _case_result(cases[identifier], group, judgements)
         if not has_answered:
-            result, broken = replace(result, status="inconclusive", reason=group[-1].failure), 0
+            reason = group[-1].failure or str(judgements[group[-1].number].answer)
+            result, broken = replace(result, status="inconclusive", reason=reason), 0
         results[identifier] = result
         if broken:
             if result.status == "fail" and broken >= BROKEN:
@@ -126,6 +129,7 @@ def judge_campaign(
     observations = _blamed(observations, results, exchanges)
     observations += _repeated(descriptions, exchanges, judgements)
     observations += _availability(descriptions, exchanges, judgements, unstable, cases)
+    observations = observations if has_answered else []
     return CampaignJudgement(
         judgements=judgements,
         results=results,

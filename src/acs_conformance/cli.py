@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from acs_conformance import __version__, cli_proof
+from acs_conformance import __version__, cli_proof, cli_reports
 from acs_conformance.cli_progress import shown
 from acs_conformance.errors import AcsConformanceError, TargetUnreachable, UsageError
 
@@ -114,13 +114,17 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
 @cli.command()
 @click.argument("operations", nargs=-1, metavar="[OPERATION]...")
 @click.option("--target", "target_url", metavar="URL", help="Address to test; without it the embedded emulator.")
+@click.option(
+    "--profile",
+    "profile_name",
+    metavar="NAME_OR_FILE",
+    help="Target as acs-conformance.toml or another file describes it; options given here come first.",
+)
 @click.option("--report-dir", type=click.Path(path_type=Path, file_okay=False), help="Where the report goes.")
-@click.option("--depth", type=click.Choice(cli_proof.DEPTHS), default="standard", show_default=True)
+@click.option("--depth", type=click.Choice(cli_proof.DEPTHS), show_default="standard")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides what is drawn.")
 @click.option("--wild", type=click.IntRange(min=0), help="Generated requests, besides the plan's own.")
-@click.option(
-    "--signature", type=click.Choice(["v3", "v1"]), default="v3", show_default=True, help="How requests are signed."
-)
+@click.option("--signature", type=click.Choice(["v3", "v1"]), show_default="v3", help="How requests are signed.")
 @click.option(
     "--burst",
     type=click.IntRange(min=0),
@@ -131,6 +135,13 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
 @click.option("--max-requests", type=click.IntRange(min=1), help="Send no more than this.")
 @click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Stop sending after this.")
 @click.option("--only", metavar="ID-GLOB", help="Only these requirements; * stands for anything, an aspect follows #.")
+@click.option(
+    "--allow-inconclusive",
+    "allowed",
+    metavar="ID-GLOB",
+    multiple=True,
+    help="These requirements may stay undecided without exit code 3. May come several times.",
+)
 @click.option("--run-id", help="Reproduce the identifiers of an earlier run: 1 to 12 lower-case letters and digits.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
 @click.option("--baseline", type=click.Path(path_type=Path), help="An earlier report.json: a changed reading fails.")
@@ -141,15 +152,17 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
 def run(
     operations: tuple[str, ...],
     target_url: str | None,
+    profile_name: str | None,
     report_dir: Path | None,
-    depth: str,
+    depth: str | None,
     seed: int,
     wild: int | None,
-    signature: str,
+    signature: str | None,
     burst: int,
     max_requests: int | None,
     max_seconds: float | None,
     only: str | None,
+    allowed: tuple[str, ...],
     run_id: str | None,
     dry_run: bool,
     baseline: Path | None,
@@ -162,28 +175,33 @@ def run(
     gateway is left alone; `gateway` by name demands one.
 
     Credentials for --target come from ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, else from the
-    profiles that the official SDKs read.
+    profiles that the official SDKs read. A --profile says where its own are; `targets check` tells whether they work.
 
     \b
     Examples:
       acs-conformance run
       acs-conformance run OPERATION --target http://127.0.0.1:8080 --depth quick
       acs-conformance run gateway --target http://127.0.0.1:8080 --signature v1
+      acs-conformance run --profile staging --allow-inconclusive '*.unique'
       acs-conformance run --only '*.Name.*' --seed 7
       acs-conformance run --only 'OPERATION.Name.pattern#U+0020'
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     from acs_conformance.campaign import Limits
+    from acs_conformance.profile import load
     from acs_conformance.run import Options, Run
 
+    profile = load(profile_name, Path.cwd()) if profile_name is not None else None
     options = Options(
-        operations=operations,
+        operations=operations or (profile.operations if profile else ()),
         target_url=target_url,
-        depth=cast("Depth", depth),
+        profile=profile,
+        depth=cast("Depth", depth or (profile and profile.depth) or "standard"),
         seed=seed,
         wild=wild,
-        signature=cast("Scheme", signature),
+        signature=cast("Scheme", signature or (profile and profile.signature) or "v3"),
         burst=burst,
         only=only,
+        allowed=allowed,
         run_id=run_id,
         limits=Limits(max_requests=max_requests, max_seconds=max_seconds),
         baseline=baseline,
@@ -206,7 +224,7 @@ def _dry_run(prepared: Run) -> int:
         for case in plan.cases:
             click.echo(f"# {case.id}")
             for step in range(len(case.steps)):
-                request = render(plan.description, case, step, prepared.context)
+                request = render(plan.description, case, step, prepared.context_without_secrets)
                 click.echo(curl(redacted(plan.description, request)[0]))
                 requests += 1
     valid = sum(len(c.steps) for p in prepared.plans for c in p.cases if c.kind in ("opening", "accept", "sequence"))
@@ -222,7 +240,7 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None) -> int:
     from acs_conformance.store import Store
     from acs_conformance.summary import summary
 
-    with reached(options.target_url, prepared.served) as chosen:
+    with reached(options, prepared.served) as chosen:
         folder = report_dir or _default_folder(chosen)
         if (folder / "journal.jsonl").exists():
             raise UsageError(f"{folder} holds the journal of an earlier run; choose another --report-dir")
@@ -246,6 +264,7 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None) -> int:
     for line in summary(outcome.report, color=sys.stdout.isatty() and "NO_COLOR" not in os.environ):
         click.echo(line)
     click.echo(f"report: {files['report.html']}")
+    cli_reports.append_job_summary(files["summary.md"])
     if campaign.is_unreachable:
         raise TargetUnreachable(f"{chosen.url}: {campaign.stopped}")
     return int(outcome.exit_code) if is_complete or int(outcome.exit_code) else _INCONCLUSIVE
@@ -293,5 +312,5 @@ def _progress(prepared: Run, chosen: Target, store: Store, folder: Path) -> Prog
     return progress
 
 
-for _command in (cli_proof.emulator, cli_proof.faults, cli_proof.prove):
+for _command in (cli_proof.emulator, cli_proof.faults, cli_proof.prove, cli_reports.diff, cli_reports.statement):
     cli.add_command(_command)

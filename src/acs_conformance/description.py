@@ -8,7 +8,7 @@ item. A *location* is a path with the items counted: `("Items", 1, "Name")`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal, cast
@@ -189,6 +189,17 @@ class Creates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What some answers of a gateway to a well signed request say about the set-up of a run."""
+
+    #: In a word, such as "clock".
+    about: str
+    #: Patterns of Code; a trailing * stands for any ending.
+    codes: tuple[str, ...]
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
     """What all operations behind one gateway share."""
 
@@ -202,14 +213,19 @@ class Gateway:
     #: Statuses that answer a longer one.
     too_large: frozenset[int]
     questions: tuple[Question, ...]
+    diagnoses: tuple[Diagnosis, ...] = ()
 
     def family(self, code: str) -> str | None:
         """The family that an answer with this Code belongs to, or None."""
-        for family, patterns in self.answers.items():
-            for pattern in patterns:
-                if code == pattern or (pattern.endswith("*") and code.startswith(pattern[:-1])):
-                    return family
-        return None
+        return next((family for family, patterns in self.answers.items() if _fits(code, patterns)), None)
+
+    def diagnosis(self, code: str) -> Diagnosis | None:
+        """What an answer with this Code says about the set-up, or None."""
+        return next((diagnosis for diagnosis in self.diagnoses if _fits(code, diagnosis.codes)), None)
+
+
+def _fits(code: str, patterns: Iterable[str]) -> bool:
+    return any(code == each or (each.endswith("*") and code.startswith(each[:-1])) for each in patterns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

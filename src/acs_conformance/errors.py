@@ -3,6 +3,7 @@
     AcsConformanceError
     ├── UsageError              what was asked for can't be done: exit code 2
     │   ├── DescriptionError    a file under spec/ is broken
+    │   ├── ProfileError        a profile of a target is broken
     │   ├── CredentialsError    no usable credentials
     │   ├── SelectionError      an operation, requirement, fault or finding that does not exist
     │   └── ReportError         a report that can't be read or written
@@ -43,6 +44,27 @@ class DescriptionError(UsageError):
         self.reason = reason
         place = f"{self.file}:{line}" if line else self.file
         super().__init__(f"{place}: {f'at {pointer}: ' if pointer else ''}{reason}")
+
+
+class ProfileError(UsageError):
+    """A profile of a target is broken. No text quotes a value of the file: it may be a secret.
+
+    Attributes:
+        file: the file, as it was opened.
+        line: line in it, from 1; 0 when the file as a whole is meant.
+        key: where in it, such as "targets.staging.pace"; "" for the file as a whole.
+        reason: what is wrong and what to write instead.
+        more: what else is wrong in the same file.
+    """
+
+    def __init__(self, file: Path | str, line: int, key: str, reason: str, more: Iterable[ProfileError] = ()) -> None:
+        self.file = str(file)
+        self.line = line
+        self.key = key
+        self.reason = reason
+        self.more = tuple(more)
+        place = f"{self.file}:{line}" if line else self.file
+        super().__init__("\n".join([f"{place}: {f'at {key}: ' if key else ''}{reason}", *map(str, self.more)]))
 
 
 class CredentialsError(UsageError):

@@ -18,6 +18,7 @@ from acs_conformance.description import Description, get, locations, values
 from acs_conformance.encoding import percent_encode
 from acs_conformance.gateway_checks import Signing
 from acs_conformance.message import RawRequest, RawResponse, header
+from acs_conformance.pace import Pace, Paces
 from acs_conformance.record import Exchange
 from acs_conformance.signing import v1
 from acs_conformance.wire import compact, decode, encode_query, plain, with_value
@@ -72,6 +73,7 @@ class Recorder:
         *,
         clock: Callable[[], float] = time.time,
         hidden: tuple[str, ...] = (),
+        pace: Paces | None = None,
     ) -> None:
         """Record what `sender` does.
 
@@ -80,11 +82,13 @@ class Recorder:
             signer: signs them.
             clock: Unix seconds.
             hidden: texts that no record may contain, such as an access key secret.
+            pace: decides when a request may go out; None: at once.
         """
         self._sender = sender
         self._signer = signer
         self._clock = clock
         self._hidden = tuple(dict.fromkeys(form for text in hidden if text for form in _forms(text)))
+        self._pace = pace or Pace(None)
 
     @property
     def has_token(self) -> bool:
@@ -103,6 +107,7 @@ class Recorder:
         signing: Signing | None = None,
     ) -> tuple[Exchange, bool]:
         """Sign and send one request; the record, and whether the target could not be reached at all."""
+        self._pace.wait()
         signed = self._signer.sign(description, request, signing, step)
         sent_at = self._clock()
         start = time.perf_counter()

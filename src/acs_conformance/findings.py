@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from acs_conformance import requirement as requirements_of
@@ -153,9 +153,21 @@ def curl(request: RawRequest) -> str:
 
 
 def diagnosis(
-    results: Sequence[Result], findings: Sequence[Mapping[str, Any]], judged: CampaignJudgement, stopped: str
+    results: Sequence[Result],
+    findings: Sequence[Mapping[str, Any]],
+    judged: CampaignJudgement,
+    stopped: str,
+    allowed: Collection[str] = (),
 ) -> str:
-    """One line on what is going on, where there is more to say than the findings do."""
+    """One line on what is going on, where there is more to say than the findings do.
+
+    Args:
+        results: of the selected requirements.
+        findings: about them.
+        judged: the campaign.
+        stopped: why it ended early, or "".
+        allowed: ids of requirements that may stay undecided.
+    """
     answers = Counter(str(judgement.answer) for judgement in judged.judgements.values())
     if not answers:
         return stopped or "nothing was sent"
@@ -171,6 +183,9 @@ def diagnosis(
         )
         parts.append(f"the target {words}: {number} of {len(results)} requirements fail for this one cause")
     parts += judged.notes
+    tolerated = sum(result.is_undecided and result.requirement.id in allowed for result in results)
+    if tolerated:
+        parts.append(f"{tolerated} requirements stayed undecided, as they may")
     if stopped:
         parts.append(f"stopped early: {stopped}")
     return "; ".join(parts)

@@ -1,32 +1,28 @@
 """Send requests over HTTP, byte for byte as they were built and signed.
 
 In: a signed request. Out: a `Reply`: the response, or why there is none. A failure of the target or of the way to it
-is told, never raised. The connection is one of httpcore, the transport below httpx: a client would look into redirects,
-cookies and proxies, which are no business of a contract test.
+is told, never raised. The connection is one of httpcore, the transport below httpx: a client would look into redirects
+and cookies, which are no business of a contract test.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import ssl
 import threading
 import time
 import zlib
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpcore
 
+from acs_conformance.connection import Connector, Route
 from acs_conformance.exchange import Reply
 from acs_conformance.message import RawRequest, RawResponse, header
 from acs_conformance.record import BODY_LIMIT, STALE
 
-#: Seconds to connect, and in all until an answer is read; a slow drip of bytes ends here too.
-CONNECT_S = 5.0
-ANSWER_S = 30.0
-
-_PORTS = {"http": 80, "https": 443}
-_FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
+_FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, httpcore.ProxyError)
 # Content encoding -> what it may be for zlib, as `wbits`: "deflate" stands for zlib's format, and some send it bare.
 _FORMATS = {"gzip": (zlib.MAX_WBITS | 16,), "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS)}
 
@@ -34,19 +30,16 @@ _FORMATS = {"gzip": (zlib.MAX_WBITS | 16,), "deflate": (zlib.MAX_WBITS, -zlib.MA
 class HttpSender:
     """One connection to one address, kept as long as the target keeps it."""
 
-    def __init__(self, url: str, *, user_agent: str, answer_s: float = ANSWER_S) -> None:
+    def __init__(self, url: str, *, user_agent: str, route: Route = Route()) -> None:  # noqa: B008 - frozen
         """Prepare; nothing is sent.
 
         Args:
             url: scheme, host and port of the target.
             user_agent: says who is asking.
-            answer_s: seconds in which an answer has to be there.
+            route: time-outs, proxy, certificates.
         """
-        parts = urlsplit(url)
-        self._scheme = parts.scheme
-        self._host = parts.hostname or ""
-        self._port = parts.port or _PORTS[parts.scheme]
-        self._answer_s = answer_s
+        self._connector = Connector(url, route)
+        self._route = route
         #: Headers that no signature covers.
         self._headers = (
             ("accept", "application/json"),
@@ -54,12 +47,12 @@ class HttpSender:
             ("connection", "keep-alive"),
             ("user-agent", user_agent),
         )
-        self._extensions = {"timeout": {"read": answer_s, "write": answer_s}}
+        self._extensions = {"timeout": {"read": route.answer_s, "write": route.answer_s}}
         #: Whether connections are used again, and whether the one of the last request was new.
         self._keeps = True
         self._is_new = False
         self._connection: httpcore.HTTP11Connection | None = None
-        self._watchdog = _Watchdog()
+        self._watchdog = _Watchdog(pause_s=min(route.connect_s, route.answer_s, 4) / 4)
 
     def close(self) -> None:
         """Close the connection."""
@@ -68,9 +61,10 @@ class HttpSender:
 
     def send(self, request: RawRequest) -> Reply:
         """Send one signed request."""
-        self._watchdog.watch(self._answer_s)
         try:
-            response = self._connected().handle_request(self._outgoing(request))
+            connection = self._connected()
+            self._watchdog.watch(self._route.answer_s)
+            response = connection.handle_request(self._outgoing(request))
             try:
                 return Reply(_read(response))
             finally:
@@ -80,15 +74,16 @@ class HttpSender:
         except _FAILURES as error:
             return self._failed(error)
         except ssl.SSLError as error:
-            return Reply(None, f"TLS failed: {error.reason or error}", is_unreachable=True)
+            return Reply(None, _failure(error, self._route), is_unreachable=True)
         finally:
             self._watchdog.rest()
 
     def _outgoing(self, signed: RawRequest) -> httpcore.Request:
-        headers = [*signed.headers, *self._headers, ("content-length", str(len(signed.body)))]
+        own = (*self._headers, *self._connector.headers, ("content-length", str(len(signed.body))))
+        headers = [*signed.headers, *own]
         return httpcore.Request(
             signed.method,
-            httpcore.URL(scheme=self._scheme, host=self._host, port=self._port, target=signed.target),
+            self._connector.addressed(signed.target),
             headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
             content=signed.body,
             extensions=self._extensions,
@@ -102,13 +97,8 @@ class HttpSender:
         self._is_new = connection is None or connection.is_closed() or connection.has_expired()
         if connection is None or self._is_new:
             self._hang_up()
-            stream = httpcore.SyncBackend().connect_tcp(self._host, self._port, timeout=CONNECT_S)
-            if self._scheme == "https":
-                stream = stream.start_tls(httpcore.default_ssl_context(), self._host, timeout=CONNECT_S)
-            self._watchdog.socket = stream.get_extra_info("socket")
-            connection = httpcore.HTTP11Connection(
-                httpcore.Origin(self._scheme.encode(), self._host.encode(), self._port), stream
-            )
+            self._watchdog.watch(self._route.connect_s)
+            connection = self._connector.connect(self._watchdog.follow)
             self._connection = connection
         return connection
 
@@ -119,15 +109,17 @@ class HttpSender:
 
     def _failed(self, error: Exception) -> Reply:
         if self._watchdog.has_barked:
-            return Reply(None, f"the answer was not complete after {self._answer_s:g} s")
+            if self._connection is None:
+                return Reply(None, f"no connection within {self._route.connect_s:g} s", is_unreachable=True)
+            return Reply(None, f"the answer was not complete after {self._route.answer_s:g} s")
         closed = isinstance(error, httpcore.RemoteProtocolError | httpcore.ReadError | httpcore.WriteError)
         if closed and self._keeps and not self._is_new:
             # Closed by the target between two requests, or by this one: only a new connection can tell. From now on
             # each request has its own, so this is said once at the most.
             self._keeps = False
             return Reply(None, STALE)
-        unreachable = isinstance(error, httpcore.ConnectError | httpcore.ConnectTimeout)
-        return Reply(None, _failure(error), is_unreachable=unreachable)
+        unreachable = isinstance(error, httpcore.ConnectError | httpcore.ConnectTimeout | httpcore.ProxyError)
+        return Reply(None, _failure(error, self._route), is_unreachable=unreachable)
 
 
 def _read(response: httpcore.Response) -> RawResponse:
@@ -163,22 +155,26 @@ def _inflated(body: bytes, formats: tuple[int, ...]) -> bytes:
 class _Watchdog:
     """Ends a connection whose answer takes too long in all: a time-out of the socket starts anew with every byte."""
 
-    def __init__(self) -> None:
-        #: The socket in use.
-        self.socket: Any = None
+    def __init__(self, pause_s: float) -> None:
         #: Whether the last request was ended.
         self.has_barked = False
+        self._pause_s = pause_s
+        self._socket: Any = None
         self._until: float | None = None
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
+    def follow(self, socket: Any) -> None:  # noqa: ANN401 - of the standard library, plain or with TLS
+        """From now on this socket is in use."""
+        self._socket = socket
+
     def watch(self, seconds: float) -> None:
-        """Give the request that begins now so many seconds."""
+        """Give what begins now so many seconds."""
         self.has_barked = False
         # A little more, so that plain silence is told by the socket's own time-out.
         self._until = time.monotonic() + seconds * 1.1 + 0.2
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, args=(min(seconds / 4, 1.0),), daemon=True)
+            self._thread = threading.Thread(target=self._run, daemon=True)
             self._thread.start()
 
     def rest(self) -> None:
@@ -191,29 +187,35 @@ class _Watchdog:
         if self._thread is not None:
             self._thread.join()
 
-    def _run(self, pause_s: float) -> None:
-        while not self._stopped.wait(pause_s):
+    def _run(self) -> None:
+        while not self._stopped.wait(self._pause_s):
             until = self._until
-            if until is not None and time.monotonic() > until and self.socket is not None:
+            if until is not None and time.monotonic() > until and self._socket is not None:
                 self.has_barked = True
                 self._until = None
                 try:
-                    self.socket.shutdown(2)
+                    self._socket.shutdown(2)
                 except OSError:
                     continue  # it has ended by itself meanwhile
 
 
-def _failure(error: Exception) -> str:
+def _failure(error: Exception, route: Route) -> str:
     """Why there was no answer, in words that don't depend on the platform."""
     text = str(error)
-    if "CERTIFICATE_VERIFY_FAILED" in text or "SSL" in text:
-        return f"TLS failed: {text}"
+    if isinstance(error, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in text or "SSL" in text:
+        return f"TLS failed: {_tls_reason(text)}"
     kinds: tuple[tuple[type[Exception], str], ...] = (
-        (httpcore.ConnectTimeout, f"no connection within {CONNECT_S:g} s"),
+        (httpcore.ConnectTimeout, f"no connection within {route.connect_s:g} s"),
         (httpcore.ConnectError, f"no connection: {text or 'refused'}"),
         (httpcore.TimeoutException, "no answer in time"),
         (httpcore.RemoteProtocolError, "the connection was closed, or the answer is not HTTP"),
         (httpcore.ReadError, "the connection was closed"),
         (httpcore.WriteError, "the connection was closed while sending"),
+        (httpcore.ProxyError, text),
     )
     return next((words for kind, words in kinds if isinstance(error, kind)), f"{type(error).__name__}: {text}")
+
+
+def _tls_reason(text: str) -> str:
+    """What OpenSSL says, without its marks of place."""
+    return re.sub(r"^\[[^\]]*\] | \(_ssl\.c:\d+\)$", "", text)

@@ -39,11 +39,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("acs-conformance", "conformance of cloud APIs")
     group.addoption("--acs-target", metavar="URL", help="address to test; without it the embedded emulator")
     group.addoption(
+        "--acs-profile", metavar="NAME_OR_FILE", help="target as acs-conformance.toml or a file describes it"
+    )
+    group.addoption(
         "--acs-operation", metavar="NAME", action="append", default=[], help="operation to test; all if none"
     )
-    group.addoption("--acs-depth", choices=("quick", "standard", "exhaustive"), default="standard")
+    group.addoption("--acs-depth", choices=("quick", "standard", "exhaustive"), help="standard, if not given")
     group.addoption("--acs-seed", type=int, default=0, metavar="N", help="decides what is drawn")
-    group.addoption("--acs-signature", choices=("v3", "v1"), default="v3", help="how requests are signed")
+    group.addoption("--acs-signature", choices=("v3", "v1"), help="how requests are signed; v3, if not given")
     group.addoption("--acs-run-id", metavar="ID", help="reproduces the identifiers of an earlier run")
     group.addoption("--acs-max-requests", type=int, metavar="N", help="send no more than this")
     group.addoption("--acs-report-dir", metavar="DIR", help="where the report goes; without it none is written")
@@ -92,7 +95,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the report, stop the emulator; nothing undecided ends green."""
     config = session.config
     if hasattr(config, "workerinput"):
-        _note_undecided(session)
+        _note_seen(config)
         return
     folder = config.stash.get(_FOLDER, None)
     if folder is None:
@@ -102,8 +105,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
             _session(config).finish()  # the controller of xdist has no session of its own yet
     finally:
         _stop_emulator(folder)
-    undecided = any(folder.glob("undecided-*")) or _is_undecided(config)
-    if exitstatus == pytest.ExitCode.OK and undecided:
+    seen = _seen(config) | {note.name.partition("-")[0] for note in folder.glob("*-gw*")}
+    if exitstatus == pytest.ExitCode.OK and ("undecided" in seen or seen == {"tolerated"}):
         session.exitstatus = _CODE_UNDECIDED
 
 
@@ -112,19 +115,24 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         from acs_conformance.campaign import Limits
+        from acs_conformance.profile import load
         from acs_conformance.run import Options, Run
 
         worker: dict[str, Any] | None = getattr(config, "workerinput", None)
         self.config = config
         self.folder = shared_folder(config)
-        self.is_undecided = False
+        #: What became of the items: "passed", "undecided", or "tolerated" where that may be.
+        self.seen: set[str] = set()
         spec = config.getoption("--acs-spec")
+        named = config.getoption("--acs-profile")
+        profile = load(named, Path.cwd()) if named else None
         options = Options(
-            operations=tuple(config.getoption("--acs-operation")),
+            operations=tuple(config.getoption("--acs-operation")) or (profile.operations if profile else ()),
             target_url=config.getoption("--acs-target"),
-            depth=config.getoption("--acs-depth"),
+            profile=profile,
+            depth=config.getoption("--acs-depth") or (profile and profile.depth) or "standard",
             seed=config.getoption("--acs-seed"),
-            signature=config.getoption("--acs-signature"),
+            signature=config.getoption("--acs-signature") or (profile and profile.signature) or "v3",
             run_id=config.getoption("--acs-run-id") or _run_id(self.folder),
             limits=Limits(max_requests=config.getoption("--acs-max-requests")),
             spec_root=Path(spec) if spec else None,
@@ -178,14 +186,13 @@ class Session:
     def _reached(self) -> Target:
         if self._target is None:
             from acs_conformance import target
+            from acs_conformance.run import given_target
 
-            if self.options.target_url is not None:
-                self._target = target.from_url(self.options.target_url, os.environ)
-            else:
-                address = _emulator_address(self.folder, self.options.spec_root)
-                self._target = target.Target(
-                    url=address, kind="embedded emulator", credentials=target.EMULATOR_CREDENTIALS
-                )
+            self._target = given_target(self.options)
+        if self._target is None:
+            address = _emulator_address(self.folder, self.options.spec_root)
+            keys = target.EMULATOR_CREDENTIALS
+            self._target = target.Target(url=address, kind="embedded emulator", credentials=keys)
         return self._target
 
 
@@ -204,13 +211,15 @@ class Judged:
 
         result = self.result
         if result.verdict is Verdict.PASS:
+            self._session.seen.add("passed")
             return
         if result.verdict is Verdict.FAIL:
             pytest.fail(_failure_text(result, self._finding), pytrace=False)
         if result.verdict is Verdict.ERROR:
             raise RuntimeError(result.reason)
         if result.counts:
-            self._session.is_undecided = True
+            is_allowed = result.requirement.id in self._session.run.allowed
+            self._session.seen.add("tolerated" if is_allowed else "undecided")
         pytest.skip(f"{result.verdict}: {result.reason}")
 
 
@@ -321,11 +330,12 @@ def _stop_emulator(folder: Path) -> None:
         return
 
 
-def _note_undecided(session: pytest.Session) -> None:
-    if _is_undecided(session.config):
-        worker = session.config.workerinput["workerid"]  # type: ignore[attr-defined]
-        (shared_folder(session.config) / f"undecided-{worker}").touch()
+def _note_seen(config: pytest.Config) -> None:
+    """Tell the controller of xdist what became of this worker's items."""
+    worker = config.workerinput["workerid"]  # type: ignore[attr-defined]
+    for word in _seen(config):
+        (shared_folder(config) / f"{word}-{worker}").touch()
 
 
-def _is_undecided(config: pytest.Config) -> bool:
-    return _STATE in config.stash and config.stash[_STATE].is_undecided
+def _seen(config: pytest.Config) -> set[str]:
+    return config.stash[_STATE].seen if _STATE in config.stash else set()

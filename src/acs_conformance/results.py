@@ -6,9 +6,8 @@ the same for the same journal, whoever ran it.
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -39,6 +38,8 @@ class RunInfo:
     #: "embedded emulator", "given URL" or the name of a profile.
     target_kind: str
     started_at: float
+    #: How a command line names the target; "" for the embedded emulator.
+    target_option: str = ""
     #: The pattern that selected requirements, or "".
     only: str = ""
 
@@ -64,6 +65,7 @@ def assemble(
     now: float,
     has_error: bool = False,
     baseline: Mapping[str, str] | None = None,
+    allowed: Collection[str] = (),
     self_check: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Judge what has been recorded and put it into the shape of a report.
@@ -79,6 +81,7 @@ def assemble(
         now: Unix seconds.
         has_error: whether the tool itself failed.
         baseline: question id -> the reading in an earlier report; one that has changed since is a finding.
+        allowed: ids of requirements that may stay undecided.
         self_check: what the same plan found among seeded faults, or None where that was not asked.
     """
     descriptions = {plan.description.operation: plan.description for plan in plans}
@@ -90,7 +93,7 @@ def assemble(
         judged_all = verdicts(requirements_of.derive(plan.description), plan.aspects, judged, stopped=pending)
         # A selection says what is tested; a failure that was seen on the way is never left out.
         results += [r for r in judged_all if r.requirement.id in chosen or r.verdict is Verdict.FAIL]
-    code = exit_code(results, has_error=has_error)
+    code = exit_code(results, allowed, has_error=has_error)
     by_number = {exchange.number: exchange for exchange in exchanges}
     findings = of_requirements(descriptions, results, judged, by_number, _command(info))
     changed = of_readings(descriptions, judged, by_number, baseline or {}, _command(info))
@@ -113,7 +116,7 @@ def assemble(
             "stopped": stopped,
             "exit_code": int(code),
             "verdict": _overall(code),
-            "diagnosis": diagnosis(results, findings, judged, stopped),
+            "diagnosis": diagnosis(results, findings, judged, stopped, allowed),
             "counts": {str(verdict): counts.get(str(verdict), 0) for verdict in Verdict},
             "selected": len(results),
             "exercised": sum(result.passed + result.failed > 0 for result in results),
@@ -147,7 +150,7 @@ def _overall(code: ExitCode) -> str:
 
 def _command(info: RunInfo) -> str:
     """The run as a command, without its selection."""
-    given = f" --target {shlex.quote(info.target_url)}" if info.target_kind == "given URL" else ""
+    given = f" {info.target_option}" if info.target_option else ""
     return f"acs-conformance run{given} --depth {info.depth} --seed {info.seed}"
 
 

@@ -27,6 +27,8 @@ from acs_conformance.errors import SelectionError, UsageError
 from acs_conformance.exchange import Recorder
 from acs_conformance.gateway_checks import Scheme
 from acs_conformance.http_sender import HttpSender
+from acs_conformance.pace import Pace
+from acs_conformance.profile import Profile
 from acs_conformance.requirement import Requirement
 from acs_conformance.results import Outcome, RunInfo, assemble
 from acs_conformance.signer import Signer
@@ -42,8 +44,9 @@ class Options:
 
     #: Names of operations, or `gateway`; none: all that are described, and the gateway.
     operations: tuple[str, ...] = ()
-    #: Address of the target; None: the embedded emulator.
+    #: Address of the target, or its profile; neither: the embedded emulator.
     target_url: str | None = None
+    profile: Profile | None = None
     depth: Depth = "standard"
     seed: int = 0
     #: Requests that Schemathesis generates; None: as many as the depth takes.
@@ -54,6 +57,8 @@ class Options:
     burst: int = 0
     #: Pattern of requirement ids, perhaps with an aspect after "#"; None: all.
     only: str | None = None
+    #: Patterns of requirement ids, beside those of the profile, that may stay undecided.
+    allowed: tuple[str, ...] = ()
     run_id: str | None = None
     limits: Limits = field(default_factory=Limits)
     #: An earlier report.json whose readings of open questions are expected.
@@ -63,6 +68,11 @@ class Options:
     #: Folder of further descriptions, or None for those that ship.
     spec_root: Path | None = None
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the embedded emulator is the target."""
+        return self.target_url is None and self.profile is None
+
 
 class Run:
     """One campaign: plans, selection, context, and a store that may be shared."""
@@ -71,8 +81,10 @@ class Run:
         """Read the descriptions and make the plans; nothing is sent.
 
         Raises:
-            UsageError: an option stands for nothing, or a description is broken.
+            UsageError: an option or a key of the profile stands for nothing, or a description is broken.
         """
+        if options.target_url is not None and options.profile is not None:
+            raise UsageError("--target and --profile name two targets; give one of them")
         self.options = options
         self.started_at = time.time() if started_at is None else started_at
         self.run_id = options.run_id or secrets.token_hex(3)
@@ -86,6 +98,7 @@ class Run:
         self.descriptions: dict[str, Description] = {name: self._load(name) for name in dict.fromkeys(names)}
         for description in self.descriptions.values():
             requirement.check_statements(description)
+        self.allowed: frozenset[str] = self._allowed()
         everything = [r for description in self.descriptions.values() for r in requirement.derive(description)]
         chosen = requirement.select(everything, options.only)
         self.requirements: tuple[Requirement, ...] = chosen
@@ -94,12 +107,25 @@ class Run:
             self._plan(description) for name, description in self.descriptions.items() if self.selected[name]
         )
 
+    def _allowed(self) -> frozenset[str]:
+        """Ids of the requirements that may stay undecided; the profile is held to the descriptions on the way."""
+        profile = self.options.profile
+        if profile is None and not self.options.allowed:
+            return frozenset()
+        root = self.options.spec_root
+        known = [self.descriptions.get(name) or spec_folder.load(name, root) for name in spec_folder.names(root)]
+        if profile is not None:
+            profile.check_against(known)
+        patterns = (*self.options.allowed, *(profile.may_stay_inconclusive if profile is not None else ()))
+        requirements = requirement.by_id(known).values()
+        return frozenset(each.id for pattern in patterns for each in requirement.select(requirements, pattern))
+
     def _load(self, name: str) -> Description:
         description = spec_folder.load(name, self.options.spec_root)
         if description.checks is None:
             return description
         # A target on this machine may be a stand-in without a gateway; one that is asked for has to be there.
-        is_demanded = name in self.options.operations or self.options.target_url is None
+        is_demanded = name in self.options.operations or self.options.is_embedded
         return replace(description, checks=replace(description.checks, are_demanded=is_demanded))
 
     @cached_property
@@ -121,8 +147,21 @@ class Run:
 
     @property
     def context(self) -> Context:
-        """What requests are rendered with."""
-        return Context(run_id=self.run_id, now=int(self.started_at))
+        """What requests are rendered with.
+
+        Raises:
+            CredentialsError: there is no secret where the profile refers to one.
+        """
+        profile = self.options.profile
+        return replace(self.context_without_secrets, secrets=profile.secrets(os.environ) if profile else {})
+
+    @property
+    def context_without_secrets(self) -> Context:
+        """The same, for requests that are shown and not sent."""
+        profile = self.options.profile
+        return Context(
+            run_id=self.run_id, now=int(self.started_at), bindings=profile.bindings if profile is not None else {}
+        )
 
     def info(self, chosen: Target) -> RunInfo:
         """What the report says of the run."""
@@ -134,6 +173,7 @@ class Run:
             target_url=chosen.url,
             target_kind=chosen.kind,
             started_at=self.started_at,
+            target_option=chosen.option,
             only=self.options.only or "",
         )
 
@@ -159,6 +199,7 @@ class Run:
             now=now,
             has_error=has_error,
             baseline=self._baseline,
+            allowed=self.allowed,
             self_check=check,
         )
 
@@ -215,11 +256,23 @@ def readings_in(path: Path) -> dict[str, str]:
     return {reading["id"]: reading["observed"] for reading in report.load(path)["readings"]}
 
 
+def given_target(options: Options) -> Target | None:
+    """The target that the options name; None for the embedded emulator.
+
+    Raises:
+        UsageError: it may not be tested, or what it needs is not there.
+    """
+    if options.profile is not None:
+        return target.from_profile(options.profile, os.environ)
+    return target.from_url(options.target_url, os.environ) if options.target_url is not None else None
+
+
 @contextmanager
-def reached(url: str | None, descriptions: dict[str, Description]) -> Iterator[Target]:
-    """The target at `url`, or the embedded emulator for as long as the context lasts."""
-    if url is not None:
-        yield target.from_url(url, os.environ)
+def reached(options: Options, descriptions: dict[str, Description]) -> Iterator[Target]:
+    """The target that the options name, or the embedded emulator for as long as the context lasts."""
+    given = given_target(options)
+    if given is not None:
+        yield given
         return
     # Late: the emulator brings a server that other commands don't need.
     from acs_conformance.emulator.core import Emulator, Settings
@@ -234,7 +287,6 @@ def reached(url: str | None, descriptions: dict[str, Description]) -> Iterator[T
 
 def recorder_for(chosen: Target, scheme: Scheme = "v3") -> tuple[Recorder, HttpSender]:
     """A recorder that sends to `chosen`, and the sender to close afterwards."""
-    sender = HttpSender(chosen.url, user_agent=f"acs-conformance/{__version__}")
-    keys = chosen.credentials
-    signer = Signer(keys, chosen.host, scheme=scheme)
-    return Recorder(sender, signer, hidden=(keys.access_key_secret, keys.security_token or "")), sender
+    sender = HttpSender(chosen.url, user_agent=f"acs-conformance/{__version__}", route=chosen.route)
+    signer = Signer(chosen.credentials, chosen.host, scheme=scheme)
+    return Recorder(sender, signer, hidden=chosen.hidden, pace=Pace(chosen.pace)), sender

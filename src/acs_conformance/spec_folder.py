@@ -16,7 +16,7 @@ from jsonschema.exceptions import best_match
 from jsonschema.protocols import Validator
 
 from acs_conformance import source, spec_checks, spec_gateway
-from acs_conformance.description import Description, Gateway, Question, Reading
+from acs_conformance.description import Description, Diagnosis, Gateway, Question, Reading
 from acs_conformance.errors import DescriptionError, SelectionError
 from acs_conformance.source import Source
 from acs_conformance.spec_builder import Builder
@@ -156,6 +156,10 @@ def _gateway_cached(text: str) -> Gateway:
         name=data["gateway"],
         answers={family: tuple(entry["codes"]) for family, entry in data["answers"].items()},
         meanings={family: entry["means"] for family, entry in data["answers"].items()},
+        diagnoses=tuple(
+            Diagnosis(about=entry["about"], codes=tuple(entry["codes"]), says=entry["says"])
+            for entry in data.get("diagnoses", ())
+        ),
         judged_up_to=data["size"]["judged-up-to"],
         too_large=frozenset(data["size"]["too-large"]),
         questions=tuple(

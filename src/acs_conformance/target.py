@@ -1,20 +1,24 @@
 """Targets: what is tested and how to reach it.
 
-In: a URL or nothing, and the environment. Out: `Target`. Without a URL the embedded emulator is the target, with keys
-of its own. Until budgets, a journal of intents and clean-up exist, only loopback addresses are let through: every
-accepted request on a real endpoint leaves something behind that costs money.
+In: a URL, a profile or nothing, and the environment. Out: `Target`. Without either the embedded emulator is the target,
+with keys of its own. Until budgets, a journal of intents and clean-up exist, only loopback addresses are let through:
+every accepted request on a real endpoint leaves something behind that costs money.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
+from acs_conformance.connection import Route, checked_proxy, trusting
 from acs_conformance.errors import UsageError
+from acs_conformance.profile import Profile
 from acs_conformance.signing import Credentials
 
 #: The emulator's keys when it is embedded or started without others; no secret, for it guards nothing.
@@ -23,11 +27,19 @@ EMULATOR_CREDENTIALS = Credentials(access_key_id="emulatorAccessKeyId", access_k
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """An address and the credentials to sign with."""
+    """An address, how it is reached, and the credentials to sign with."""
 
     url: str
+    #: "embedded emulator", "given URL" or the name of a profile.
     kind: str
     credentials: Credentials
+    #: How a command line names it, such as `--target http://127.0.0.1:8080`; "" for the embedded emulator.
+    option: str = ""
+    #: Name -> secret that derived values are made with.
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    route: Route = field(default_factory=Route)
+    #: Requests per second at most; None: no limit.
+    pace: float | None = None
 
     @property
     def host(self) -> str:
@@ -38,7 +50,14 @@ class Target:
     @property
     def label(self) -> str:
         """A short name that is safe in a file name."""
-        return re.sub(r"[^a-z0-9.-]+", "-", (urlsplit(self.url).netloc or self.kind).lower()).strip("-") or "target"
+        name = urlsplit(self.url).netloc if self.kind == "given URL" else self.kind
+        return re.sub(r"[^a-z0-9.-]+", "-", name.lower()).strip("-") or "target"
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Texts that no record may contain."""
+        keys = self.credentials
+        return (keys.access_key_secret, keys.security_token or "", *self.secrets.values(), *self.route.secrets)
 
 
 def from_url(url: str, environ: Mapping[str, str]) -> Target:
@@ -48,30 +67,83 @@ def from_url(url: str, environ: Mapping[str, str]) -> Target:
         UsageError: the URL is malformed or not on loopback.
         CredentialsError: no place has usable credentials, or the environment half of them.
     """
-    shown = re.sub(r"//[^/@]*@", "//***@", url)  # a password is not to be repeated
+    try:
+        clean = address(url)
+    except UsageError as error:
+        raise UsageError(f"--target {error}") from error
+    credentials = Credentials.from_chain(environ)
+    return Target(url=clean, kind="given URL", credentials=credentials, option=f"--target {shlex.quote(clean)}")
+
+
+def from_profile(profile: Profile, environ: Mapping[str, str]) -> Target:
+    """The target that a profile describes, with the secrets that it refers to.
+
+    Raises:
+        ProfileError: the address is malformed or not on loopback, the proxy can't be used, or the bundle not be read.
+        CredentialsError: there is nothing where the profile refers to.
+    """
+    with _blaming(profile, "url"):
+        clean = address(profile.url)
+    proxy = profile.proxy(environ)
+    with _blaming(profile, "proxy"):
+        _check_proxy(proxy)
+    with _blaming(profile, "ca_bundle"):
+        if profile.route.ca_bundle is not None:
+            trusting(profile.route.ca_bundle)
+    return Target(
+        url=clean,
+        kind=profile.name,
+        credentials=profile.credentials(environ),
+        option=f"--profile {shlex.quote(profile.given_as)}",
+        secrets=profile.secrets(environ),
+        route=replace(profile.route, proxy=proxy),
+        pace=profile.pace,
+    )
+
+
+@contextmanager
+def _blaming(profile: Profile, key: str) -> Iterator[None]:
+    """What is wrong in here stands at `key` of the profile."""
+    try:
+        yield
+    except UsageError as error:
+        raise profile.error((key,), str(error)) from None
+
+
+def _check_proxy(proxy: str | None) -> None:
+    if proxy is not None and not is_loopback(urlsplit(checked_proxy(proxy)).hostname or ""):
+        raise UsageError("is not on this machine, and an address on loopback would be another machine to it")
+
+
+def address(url: str) -> str:
+    """`url` without what does not matter, if it is one that may be tested.
+
+    Raises:
+        UsageError: the URL is malformed or not on loopback. The text begins with the URL.
+    """
+    shown = repr(re.sub(r"//[^/@]*@", "//***@", url))  # a password is not to be repeated
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"--target {shown!r} is no address: {error}") from error
+        raise UsageError(f"{shown} is no address: {error}") from error
     if port == 0:
-        raise UsageError(f"--target {shown!r}: no server listens on port 0")
+        raise UsageError(f"{shown}: no server listens on port 0")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"--target {shown!r} is no address; give scheme and host, as in http://127.0.0.1:8080")
+        raise UsageError(f"{shown} is no address; give scheme and host, as in http://127.0.0.1:8080")
     if parts.username or parts.password:
-        raise UsageError("--target holds a user or password; credentials come from the environment or a profile")
+        raise UsageError(f"{shown} holds a user or password; credentials come from the environment or a profile")
     if parts.path.strip("/") or parts.query or parts.fragment:
-        raise UsageError(f"--target {shown!r} has a path or query; give scheme, host and port only")
+        raise UsageError(f"{shown} has a path or query; give scheme, host and port only")
     if not is_loopback(parts.hostname):
         raise UsageError(
-            f"--target {shown!r} is not on this machine. Accepted requests create things that cost money, and this "
-            "version can't yet limit or clean them up; use an address on loopback, such as http://127.0.0.1:8080"
+            f"{shown} is not on this machine. Accepted requests create things that cost money, and this version can't "
+            "yet limit or clean them up; use an address on loopback, such as http://127.0.0.1:8080"
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     if not parts.netloc.isascii() or not parts.netloc.lower().startswith(host) or not _is_rest(parts.netloc, host):
-        raise UsageError(f"--target {shown!r} is no address: {parts.netloc!r} is neither a host nor a host and port")
-    clean = f"{parts.scheme}://{host}{f':{port}' if port is not None else ''}"
-    return Target(url=clean, kind="given URL", credentials=Credentials.from_chain(environ))
+        raise UsageError(f"{shown} is no address: {parts.netloc!r} is neither a host nor a host and port")
+    return f"{parts.scheme}://{host}{f':{port}' if port is not None else ''}"
 
 
 def _is_rest(netloc: str, host: str) -> bool:

@@ -62,6 +62,11 @@ class Result:
         """Whether it bears on the exit code: a conditional requirement whose situation did not arise does not."""
         return not (self.requirement.conditional and self.verdict is Verdict.NONE)
 
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it counts, and neither passed nor failed."""
+        return self.counts and self.verdict in (Verdict.NONE, Verdict.INCONCLUSIVE)
+
 
 #: Exchanges named as evidence of a pass.
 _SHOWN = 5
@@ -150,7 +155,7 @@ def exit_code(results: Iterable[Result], allowed: Iterable[str] = (), *, has_err
 
     Args:
         results: of the selected requirements.
-        allowed: ids that may stay inconclusive or without a verdict.
+        allowed: ids that may stay inconclusive or without a verdict, as long as something else passed.
         has_error: whether the tool itself failed somewhere.
     """
     tolerated = frozenset(allowed)
@@ -159,7 +164,7 @@ def exit_code(results: Iterable[Result], allowed: Iterable[str] = (), *, has_err
         return ExitCode.FAILED
     if has_error or any(result.verdict is Verdict.ERROR for result in found):
         return ExitCode.ERROR
-    undecided = [r for r in found if r.verdict in (Verdict.NONE, Verdict.INCONCLUSIVE)]
-    if any(result.requirement.id not in tolerated for result in undecided) or not found:
+    is_shown = any(result.verdict is Verdict.PASS for result in found)
+    if not is_shown or any(result.is_undecided and result.requirement.id not in tolerated for result in found):
         return ExitCode.INCONCLUSIVE
     return ExitCode.CONFORMS

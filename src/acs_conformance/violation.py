@@ -18,6 +18,9 @@ from jsonschema.protocols import Validator
 from acs_conformance.description import Description, Json, Location, Relation, get, locations, path_of
 from acs_conformance.wire import Unparseable
 
+Schema = Mapping[str, Json]
+Schemas = Mapping[str, Schema]
+
 _VACANT: tuple[Json, ...] = ("", None, [], {})
 
 
@@ -51,6 +54,35 @@ def _required(_validator: Validator, required: list[str], instance: Json, _schem
                 yield ValidationError(f"{name} is missing", path=[name])
 
 
+def _properties(_validator: Validator, properties: Schemas, instance: Json, _schema: Json) -> Iterator[ValidationError]:
+    if isinstance(instance, dict):
+        for name, schema in properties.items():
+            if name in instance:
+                yield from _inside(schema, instance[name], name)
+
+
+def _items(_validator: Validator, items: Schema, instance: Json, _schema: Json) -> Iterator[ValidationError]:
+    if isinstance(instance, list):
+        for index, item in enumerate(instance):
+            yield from _inside(items, item, index)
+
+
+def _any_of(_validator: Validator, options: list[Schema], instance: Json, _schema: Json) -> Iterator[ValidationError]:
+    if not any(validator(option).is_valid(instance) for option in options):
+        yield ValidationError(f"{instance!r} fits none of {options}")
+
+
+def _not(_validator: Validator, schema: Schema, instance: Json, _schema: Json) -> Iterator[ValidationError]:
+    if validator(schema).is_valid(instance):
+        yield ValidationError(f"{instance!r} fits {schema}")
+
+
+def _inside(schema: Schema, value: Json, step: str | int) -> Iterator[ValidationError]:
+    for error in validator(schema).iter_errors(value):
+        error.path.appendleft(step)
+        yield error
+
+
 @functools.lru_cache
 def compiled(pattern: str) -> re.Pattern[str]:
     """A documented pattern, ASCII; use it with `fullmatch`."""
@@ -58,14 +90,29 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 
 _types: TypeChecker = Draft202012Validator.TYPE_CHECKER.redefine("integer", is_integer)
+#: The last four say what the standard's do. Those derive a validator anew for each value inside a value, which takes
+#: most of the time; these remember it.
+_KEYWORDS = {
+    "pattern": _pattern,
+    "required": _required,
+    "properties": _properties,
+    "items": _items,
+    "anyOf": _any_of,
+    "not": _not,
+}
 _Strict: Any = validators.extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator, validators={"pattern": _pattern, "required": _required}, type_checker=_types
+    Draft202012Validator, validators=_KEYWORDS, type_checker=_types
 )
+#: By the identity of the schema, which each keeps alive.
+_validators: dict[int, Validator] = {}
 
 
-def validator(schema: Mapping[str, Json]) -> Validator:
-    """A jsonschema validator with whole-string ASCII patterns and strict integers; build it once per schema."""
-    return cast("Validator", _Strict(schema))
+def validator(schema: Schema) -> Validator:
+    """A jsonschema validator with whole-string ASCII patterns and strict integers; the same for the same object."""
+    known = _validators.get(id(schema))
+    if known is None:
+        known = _validators[id(schema)] = cast("Validator", _Strict(schema))
+    return known
 
 
 @functools.lru_cache(maxsize=64)

@@ -129,7 +129,7 @@ def plan(
     cases = [opening_case(description), *accept_cases(description, scope.strength, thorough=scope.thorough)]
     cases += sequence_cases(description, scope.jobs)
     rejects = list(_limited(reject_cases(description, thorough=scope.thorough), scope.rejects))
-    cases += in_surroundings(rejects, surroundings(description, scope.strength) if scope.probes else [])
+    cases += in_surroundings(description, rejects, surroundings(description, scope.strength) if scope.probes else [])
     if scope.probes:
         cases += probe_cases(description)
         cases += hostile_cases(description)

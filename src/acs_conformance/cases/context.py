@@ -15,14 +15,80 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from acs_conformance.cases.case import Case, Edit
-from acs_conformance.description import Location
+from acs_conformance.cases.texts import is_open
+from acs_conformance.description import Description, Json, Location
 
 #: Keywords whose first case is the one beside the limit: that one meets all surroundings, the others are further off.
 _LIMITS = frozenset({"minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "enum"})
 
 
-def in_surroundings(cases: Sequence[Case], surroundings: Sequence[tuple[Edit, ...]]) -> Iterator[Case]:
-    """The cases in their order, taking turns in the surroundings; each requirement meets all of these."""
+def in_surroundings(
+    description: Description, cases: Sequence[Case], surroundings: Sequence[tuple[Edit, ...]]
+) -> Iterator[Case]:
+    """The cases in their order, taking turns in the surroundings; each requirement meets all of these.
+
+    It also meets each value of an enumeration that is in the same object as what is broken.
+    """
+    for requirement, group in _met(cases, surroundings).items():
+        path = requirement.removeprefix(f"{description.operation}.").rpartition(".")[0]
+        siblings = _siblings(description, path)
+        for number, case in enumerate(group):
+            yield _beside(case, siblings, number - 1) if number else case
+
+
+def _met(cases: Sequence[Case], surroundings: Sequence[tuple[Edit, ...]]) -> dict[str, list[Case]]:
+    """Requirement -> its cases, in their surroundings."""
+    met: dict[str, list[Case]] = defaultdict(list)
+    for case in _taking_turns(cases, surroundings):
+        met[case.requirement].append(case)
+    return met
+
+
+def _siblings(description: Description, path: str) -> list[tuple[str, list[Json]]]:
+    """Enumerations in the same object as the member at `path`: name and the values that raise no question.
+
+    The value of the simplest request comes last, for the first case of each requirement has met it.
+    """
+    node = description.nodes.get(path)
+    if node is None or node.is_parameter or path.endswith("[]"):
+        return []
+    return [
+        (
+            other.name,
+            _last(
+                other.examples[0],
+                [value for value in other.schema["enum"] if not is_open(description, other.path, value)],
+            ),
+        )
+        for other in description.children(node.parent)
+        if other is not node and "enum" in other.schema
+    ]
+
+
+def _last(usual: Json, options: list[Json]) -> list[Json]:
+    return [*(value for value in options if value != usual), *(value for value in options if value == usual)]
+
+
+def _beside(case: Case, siblings: list[tuple[str, list[Json]]], turn: int) -> Case:
+    """The case with other values beside what it breaks; where it touches these itself, as it is."""
+    edits = case.steps[-1]
+    touched = {edit.location for edit in edits}
+    broken = edits[-1]
+    if broken.op not in ("set", "remove") or len(broken.location) < 2 or len(edits) != 1 + _resizes(edits):
+        return case
+    beside = tuple(
+        Edit("set", (*broken.location[:-1], name), values[turn % len(values)])
+        for name, values in siblings
+        if values and (*broken.location[:-1], name) not in touched
+    )
+    return replace(case, steps=(*case.steps[:-1], (*edits[:-1], *beside, broken)))
+
+
+def _resizes(edits: tuple[Edit, ...]) -> int:
+    return sum(edit.op == "resize" for edit in edits)
+
+
+def _taking_turns(cases: Sequence[Case], surroundings: Sequence[tuple[Edit, ...]]) -> Iterator[Case]:
     by_requirement: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         by_requirement[case.requirement].append(case)

@@ -15,7 +15,7 @@ from acs_conformance.wire import compact
 
 
 def _escaped(value: Json) -> str:
-    r"""The first character of every string and name as \uXXXX; all of them would make a request too long to be judged."""
+    r"""The first character of every string as \uXXXX; all of them would make a request too long to be judged."""
     if isinstance(value, str):
         units = value[:1].encode("utf-16-be", "surrogatepass")
         first = "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))

@@ -129,8 +129,9 @@ def _same_in_all(description: Description, pack: _Pack, path: str) -> Iterator[E
     count = max(pack.used.get(holder, 0), min(2, description.nodes[holder].schema.get("maxItems", 2)))
     pack.used[holder] = count
     last = values.accepted(description, path)[-1]
+    aspects = (f"{description.id(f'{path}.enum')}#same-in-all",)
     for number in range(1, count + 1):
-        yield Edit("set", place(description, path, number)[0], last.value, (f"{description.id(f'{path}.enum')}#same-in-all",))
+        yield Edit("set", place(description, path, number)[0], last.value, aspects)
 
 
 def _digits_only(description: Description, node: Node) -> Iterator[Edit]:

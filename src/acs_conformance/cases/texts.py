@@ -58,8 +58,8 @@ def characters(description: Description, path: str) -> str:
     """The characters that a text at `path` is built from: its documented ones, or those of ids where any will do."""
     schema = description.nodes[path].schema
     if not is_free(description, path):
-        sizes = dict.fromkeys(len(example) for example in _examples(description, path))
-        return in_order("".join({char for size in sizes for options in _places(description, path, size) for char in options}))
+        places = (options for length in lengths(description, path) for options in _places(description, path, length))
+        return in_order("".join({char for options in places for char in options}))
     letters = charset(schema["pattern"]) if "pattern" in schema else IDS
     shortest = max(1, int(schema.get("minLength", 1)))
     return "".join(char for char in letters or "" if not is_open(description, path, char * shortest))
@@ -78,7 +78,8 @@ def lasts(description: Description, path: str) -> str:
 def _at_end(description: Description, path: str, place: int) -> str:
     if is_free(description, path):
         return characters(description, path)
-    return in_order("".join({char for n in lengths(description, path) for char in _places(description, path, n)[place]}))
+    ends = (_places(description, path, length)[place] for length in lengths(description, path))
+    return in_order("".join({char for options in ends for char in options}))
 
 
 def _examples(description: Description, path: str) -> list[str]:

@@ -208,21 +208,35 @@ def _characters(node: Node, turn: int, thorough: bool) -> Iterator[Value]:
         yield from _other_shapes(node)
         return
     tried = [
-        char for code, char in enumerate(CONTROLS) if thorough or char in _NOTABLE_CONTROLS or code % 3 == turn % 3
+        char for code, char in enumerate(CONTROLS) if thorough or char in _NOTABLE_CONTROLS or code % 4 == turn % 4
     ]
     outside = [char for char in (*PRINTABLE, *tried, *BEYOND_ASCII) if char not in inside]
     places = ("inside", "last", "first")
-    for position, char in enumerate(outside):
-        yield Value("pattern", name_of(char), _around(node, inside, char, places[(position + turn) % 3]))
+
+    def usual(char: str) -> str:
+        """The first place for a character: punctuation is often let pass inside a name only; the rest takes turns."""
+        return "inside" if char in PRINTABLE else places[(outside.index(char) + turn) % 3]
+
+    for char in outside:
+        yield Value("pattern", name_of(char), _around(node, inside, char, usual(char)))
     # What trimming, line-wise anchors and prefix tests let pass is tried in every place.
     for char in outside if thorough else (char for char in " \n\r\t\x00" if char in outside):
         for where in places:
-            if where != places[(outside.index(char) + turn) % 3]:
+            if where != usual(char):
                 yield Value("pattern", f"{name_of(char)}-{where}", _around(node, inside, char, where))
+    yield from _bad_end(node, inside)
     for char in " ./" if thorough else " ":
         if char in outside:
             yield Value("pattern", f"{name_of(char)}-only", char * max(1, int(node.schema.get("minLength", 1))))
     yield Value("pattern", "U+000D-U+000A-last", _around(node, inside, "\r\n", "last"))
+
+
+def _bad_end(node: Node, inside: str) -> Iterator[Value]:
+    """For a server that looks at the beginning of a long text only."""
+    longest = node.schema.get("maxLength")
+    if longest is not None and "." not in inside:
+        text = (inside * longest)[: longest - 1]
+        yield Value("pattern", f"U+002E-last-of-{longest}", f"{text}.")
 
 
 def _other_shapes(node: Node) -> Iterator[Value]:

@@ -13,6 +13,7 @@ from acs_conformance.description import Description
 from acs_conformance.errors import SelectionError
 from acs_conformance.faults.accepting import accepting, overlooking_when
 from acs_conformance.faults.answering import answering
+from acs_conformance.faults.beside import overlooking_beside
 from acs_conformance.faults.failing import failing
 from acs_conformance.faults.gatekeeping import gatekeeping
 from acs_conformance.faults.kind import Seed
@@ -28,6 +29,7 @@ def catalogue(description: Description) -> tuple[Seed, ...]:
         *refusing(description),
         *accepting(description),
         *overlooking_when(description),
+        *overlooking_beside(description),
         *answering(description),
         *failing(description),
     )

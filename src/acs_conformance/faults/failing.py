@@ -199,7 +199,9 @@ def _hostile(d: Description) -> Iterator[Seed]:
         "scalar-for-structure": lambda c, _t: any(
             texts_of(c).get(name, "").strip() in ("7", "true", '"x"') for name in d.json_parameters
         ),
-        "null-for-structure": lambda c, _t: any(texts_of(c).get(name, "").strip() == "null" for name in d.json_parameters),
+        "null-for-structure": lambda c, _t: any(
+            texts_of(c).get(name, "").strip() == "null" for name in d.json_parameters
+        ),
         "null-item": lambda _c, t: "[null" in t or ",null]" in t,
         "not-json": lambda c, _t: any(
             texts_of(c).get(name, "") in ("x", "") for name in d.json_parameters if name in texts_of(c)

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 
-from acs_conformance.cases import alphabet
+from acs_conformance.cases.alphabet import BEYOND_ASCII, PRINTABLE, charset, name_of
 from acs_conformance.description import Description, Json, Node
 from acs_conformance.emulator.fault import Call
 from acs_conformance.emulator.validation import Breach, find
@@ -203,7 +203,7 @@ def _types(d: Description, node: Node) -> Iterator[Blind]:
 
 def _characters(d: Description, node: Node) -> Iterator[Blind]:
     pattern = node.schema["pattern"]
-    inside = alphabet.charset(pattern)
+    inside = charset(pattern)
     if inside is None:
         return
     regex = compiled(pattern)
@@ -212,14 +212,27 @@ def _characters(d: Description, node: Node) -> Iterator[Blind]:
     def fault(operator: str, says: str, lets_pass: Callable[[str], object], detail: str = "", **kind: bool) -> Blind:
         return _fault(d, key, operator, says, _by_value(node.path, "pattern", _text(lets_pass)), detail, **kind)
 
-    printable = [char for char in (*alphabet.PRINTABLE, *alphabet.BEYOND_ASCII) if char not in inside]
+    printable = [char for char in (*PRINTABLE, *BEYOND_ASCII) if char not in inside]
     for char in (*printable, *(c for c in "\x00\t\n\r\x0b\x0c\x1b\x1f\x7f" if c not in inside)):
-        name = alphabet.name_of(char)
+        name = name_of(char)
         yield fault(
             "admit", f"{node.path} may contain {name}", lambda t, c=char: regex.fullmatch(t.replace(c, "")), name
         )
+    for char in (c for c in PRINTABLE if c not in inside and c != " "):
+        name = name_of(char)
+        yield fault(
+            "admit-inside",
+            f"{node.path} may contain {name} inside",
+            lambda t, c=char: t == t.strip(c) and regex.fullmatch(t.replace(c, "")),
+            name,
+        )
+    longest = node.schema.get("maxLength", 0)
+    for count in (16, 32, 50, longest - 1):
+        if 8 < count < longest:
+            says = f"{node.path}: what comes after {count} characters is not looked at"
+            yield fault("beginning-only", says, lambda t, n=count: regex.fullmatch(t[:n]), str(count))
     for char in (c for c in " \n\r\t\x00" if c not in inside):
-        name = alphabet.name_of(char)
+        name = name_of(char)
         for operator, strip in (("trim-end", str.rstrip), ("trim-start", str.lstrip), ("trim", str.strip)):
             yield fault(
                 operator, f"{node.path}: {name} is trimmed", lambda t, c=char, s=strip: regex.fullmatch(s(t, c)), name

@@ -1,14 +1,16 @@
 """Reports: read and write report.json, and make the other formats from it.
 
-In: the plain data of a report, in the shape of `report.schema.json`. Out: report.json, junit.xml, report.html. Files
-appear whole or not at all, so a reader never meets half of one, and a crash leaves the file that was there before.
+In: the plain data of a report, in the shape of `report.schema.json`. Out: report.json and what is made from it alone.
+Files appear whole or not at all: a reader never meets half of one, and a crash leaves the file that was there before.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,14 +18,37 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator
 
 from acs_conformance.errors import ReportError
-from acs_conformance.report import html, junit
-from acs_conformance.report.files import replace
+from acs_conformance.report import badge, html, junit, markdown, sarif
+from acs_conformance.report.files import replace, write_text
 from acs_conformance.report.text import cut, pointer, visible
 
-__all__ = ["JSON_NAME", "load", "schema", "write_all", "write_json"]
+__all__ = ["FORMATS", "JSON_NAME", "Stored", "load", "read", "schema", "write_all", "write_json"]
 
 #: The file that a folder of reports stands for.
 JSON_NAME = "report.json"
+#: What is made from report.json: file -> its writer.
+FORMATS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "junit.xml": junit.render,
+    "report.html": html.render,
+    "report.sarif": sarif.render,
+    "summary.md": markdown.render,
+    "badge.svg": badge.render,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A report as it stands on disk.
+
+    Attributes:
+        file: the file that was read.
+        sha256: of its bytes, in hex.
+        report: what it holds.
+    """
+
+    file: Path
+    sha256: str
+    report: dict[str, Any]
 
 
 @functools.cache
@@ -41,13 +66,23 @@ def load(path: Path | str) -> dict[str, Any]:
         ReportError: the file is missing, unreadable, not JSON, torn, of another version or not of the published shape;
             its text names the file, the JSON pointer and the reason.
     """
+    return read(path).report
+
+
+def read(path: Path | str) -> Stored:
+    """The same with the file's own hash.
+
+    Raises:
+        ReportError: as `load` does.
+    """
     file = Path(path)
     file = file / JSON_NAME if file.is_dir() else file
-    report = _of_known_version(file, _parsed(file))
-    error = next(Draft202012Validator(schema()).iter_errors(report), None)
+    data = _bytes(file)
+    report = _of_known_version(file, _parsed(file, data))
+    error = next(_validator().iter_errors(report), None)
     if error is not None:
         raise _broken(file, pointer(error.instance_path), cut(visible(error.message), 300))
-    return report
+    return Stored(file, hashlib.sha256(data).hexdigest(), report)
 
 
 def write_json(report: Mapping[str, Any], path: Path | str) -> None:
@@ -70,10 +105,10 @@ def write_all(report: Mapping[str, Any], folder: Path | str) -> dict[str, Path]:
     Raises:
         ReportError: a file can't be written.
     """
-    files = {name: Path(folder) / name for name in (JSON_NAME, "junit.xml", "report.html")}
+    files = {name: Path(folder) / name for name in (JSON_NAME, *FORMATS)}
     write_json(report, files[JSON_NAME])
-    replace(files["junit.xml"], junit.render(report).encode())
-    replace(files["report.html"], html.render(report).encode())
+    for name, render in FORMATS.items():
+        write_text(files[name], render(report))
     return files
 
 
@@ -87,14 +122,23 @@ def _broken(file: Path, at: str, reason: str) -> ReportError:
     return ReportError(f"{file}: {f'at {at}: ' if at else ''}{reason}")
 
 
-def _parsed(file: Path) -> object:
+@functools.cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(schema())
+
+
+def _bytes(file: Path) -> bytes:
     try:
-        text = file.read_bytes().decode()
-        return json.loads(text)
+        return file.read_bytes()
     except FileNotFoundError:
         raise _broken(file, "", "there is no such file; a run writes it into its folder of reports") from None
     except OSError as error:
         raise _broken(file, "", f"can't be read: {error.strerror}") from error
+
+
+def _parsed(file: Path, data: bytes) -> object:
+    try:
+        return json.loads(data.decode())
     except UnicodeDecodeError as error:
         if error.reason == "unexpected end of data":
             raise _broken(file, "", _TORN) from error

@@ -19,8 +19,13 @@ def write_text(path: Path, text: str) -> Path:
     Raises:
         ReportError: the file can't be written.
     """
-    replace(path, text.encode("utf-8", "backslashreplace"))
+    replace(path, encoded(text))
     return path
+
+
+def encoded(text: str) -> bytes:
+    """The text as UTF-8; half a surrogate pair, which has none, as an escape."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def replace(path: Path, data: bytes) -> None:

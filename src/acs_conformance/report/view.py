@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
+from acs_conformance.report.pages import link
 from acs_conformance.report.text import cut, plural
 
 Data = Mapping[str, Any]
@@ -34,7 +35,8 @@ _PAGE_LIMIT, _MOST, _LEAST = 9_000_000, 3_500_000, 500_000
 #: HTML around the texts of one exchange, requirement, statement and short finding.
 _FRAME, _REQUIREMENT, _STATEMENT, _FINDING = 900, 480, 700, 350
 
-_HEADLINES = {
+#: The run's verdict in words.
+HEADLINES = {
     "conforms": "Keeps its contract",
     "fails": "Breaks its contract",
     "inconclusive": "Not decided",
@@ -56,12 +58,12 @@ def page(report: Data) -> dict[str, Any]:
     return {
         "report": report,
         "run": report["run"],
-        "headline": _HEADLINES[report["run"]["verdict"]],
-        "summary": _summary(report),
+        "headline": HEADLINES[report["run"]["verdict"]],
+        "summary": in_short(report),
         "bar": _bar(report["run"]["counts"]),
         "findings": _findings(report, exchanges),
-        "undecided": _undecided(report),
-        "absent": [r for r in report["requirements"] if _did_not_arise(r)],
+        "undecided": undecided(report),
+        "absent": [r for r in report["requirements"] if did_not_arise(r)],
         "operations": operations,
         "loose": [r for r in report["requirements"] if r["id"] not in shown],
         "requirements": {requirement["id"]: requirement for requirement in report["requirements"]},
@@ -75,14 +77,22 @@ def page(report: Data) -> dict[str, Any]:
 # --- the whole ------------------------------------------------------------------------------------------------------
 
 
-def _did_not_arise(requirement: Data) -> bool:
+def did_not_arise(requirement: Data) -> bool:
+    """Whether a requirement speaks of a situation that was not met, so that it does not count."""
     return bool(requirement["conditional"]) and requirement["verdict"] == "none"
 
 
-def _summary(report: Data) -> str:
+def target_name(report: Data) -> str:
+    """The target by what stays of it from run to run: the embedded emulator has another address each time."""
+    target = report["target"]
+    return str(target["url"] if target["kind"] == "given URL" else target["kind"])
+
+
+def in_short(report: Data) -> str:
+    """How the requirements came out, in a sentence."""
     run = report["run"]
     counts, selected = run["counts"], run["selected"]
-    absent = sum(map(_did_not_arise, report["requirements"]))
+    absent = sum(map(did_not_arise, report["requirements"]))
     open_ = counts["none"] + counts["inconclusive"] - absent
     parts = []
     if counts["fail"]:
@@ -137,11 +147,11 @@ def _findings(report: Data, exchanges: Mapping[int, Data]) -> list[dict[str, Any
     return found
 
 
-def _undecided(report: Data) -> list[dict[str, Any]]:
+def undecided(report: Data) -> list[dict[str, Any]]:
     """What the run owes an answer to, by verdict and reason; what is common to most comes first."""
     groups: dict[tuple[str, str], list[Data]] = defaultdict(list)
     for requirement in report["requirements"]:
-        if requirement["verdict"] in ("error", "inconclusive", "none") and not _did_not_arise(requirement):
+        if requirement["verdict"] in ("error", "inconclusive", "none") and not did_not_arise(requirement):
             groups[requirement["verdict"], _cause(requirement)].append(requirement)
     ordered = sorted(groups.items(), key=lambda item: (VERDICTS.index(item[0][0]), -len(item[1])))
     return [{"verdict": verdict, "reason": reason, "requirements": mine} for (verdict, reason), mine in ordered]
@@ -168,8 +178,7 @@ def _operation(report: Data, description: Data, shown: set[str]) -> dict[str, An
             shown.update(first)
             entries.append({**statement, "first": frozenset(first), "shown_as": _shown_as(statement)})
         rows.append({"row": row, "statements": entries})
-    link = description["page"] if re.match(r"https?://", description["page"]) else ""
-    return {**description, "link": link, "rows": rows}
+    return {**description, "link": link(description["page"]), "rows": rows}
 
 
 def _shown_as(statement: Data) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +16,10 @@ from typing import Any
 
 from acs_conformance.errors import CredentialsError
 
-_VARIABLES = {
-    "access_key_id": "ALIBABA_CLOUD_ACCESS_KEY_ID",
-    "access_key_secret": "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
-    "security_token": "ALIBABA_CLOUD_SECURITY_TOKEN",
-}
-_PAIR = (_VARIABLES["access_key_id"], _VARIABLES["access_key_secret"])
+#: How the variables that the official SDKs read begin.
+PREFIX = "ALIBABA_CLOUD_"
+_NAMES = ("access_key_id", "access_key_secret", "security_token")
+_PAIR = (f"{PREFIX}ACCESS_KEY_ID", f"{PREFIX}ACCESS_KEY_SECRET")
 _OIDC = ("ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE")
 _ECS = "ALIBABA_CLOUD_ECS_METADATA"
 _URI = "ALIBABA_CLOUD_CREDENTIALS_URI"
@@ -43,9 +41,11 @@ class Credentials:
     access_key_secret: str = field(repr=False)
     #: None for long-term credentials.
     security_token: str | None = field(default=None, repr=False)
+    #: Where they were found, for people; "" if they were given directly.
+    source: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in _VARIABLES:
+        for name in _NAMES:
             value: str | None = getattr(self, name)
             if value is None and name == "security_token":
                 continue
@@ -60,28 +60,49 @@ class Credentials:
                 )
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> Credentials:
-        """The credentials in the variables that the official SDKs read; an empty variable counts as absent.
+    def from_environment(cls, environ: Mapping[str, str], prefix: str = PREFIX) -> Credentials:
+        """The credentials in variables of the environment; an empty variable counts as absent.
 
         Args:
             environ: mapping of variable to value, such as os.environ. Read are ALIBABA_CLOUD_ACCESS_KEY_ID,
-                ALIBABA_CLOUD_ACCESS_KEY_SECRET and, if there, ALIBABA_CLOUD_SECURITY_TOKEN.
+                ALIBABA_CLOUD_ACCESS_KEY_SECRET and, if there, ALIBABA_CLOUD_SECURITY_TOKEN, as by the official SDKs.
+            prefix: how the variables begin instead.
 
         Raises:
             CredentialsError: id or secret is absent, or a value is unusable.
         """
-        values = {name: environ.get(variable) or None for name, variable in _VARIABLES.items()}
+        variables = {name: prefix + name.upper() for name in _NAMES}
+        values = {name: environ.get(variable) or None for name, variable in variables.items()}
         key_id, secret = values["access_key_id"], values["access_key_secret"]
+        pair = [variables["access_key_id"], variables["access_key_secret"]]
         if key_id is None or secret is None:
-            absent = [variable for variable in _PAIR if not environ.get(variable)]
+            absent = [variable for variable in pair if not environ.get(variable)]
             raise CredentialsError(
                 f"The environment holds no credentials: {' and '.join(absent)} not set or empty. Set "
-                f"{' and '.join(_PAIR)}, and for temporary credentials {_VARIABLES['security_token']} too."
+                f"{' and '.join(pair)}, and for temporary credentials {variables['security_token']} too."
             )
         try:
-            return cls(access_key_id=key_id, access_key_secret=secret, security_token=values["security_token"])
+            return cls(
+                access_key_id=key_id,
+                access_key_secret=secret,
+                security_token=values["security_token"],
+                source=f"the environment: {' and '.join(pair)}",
+            )
         except CredentialsError as error:
-            raise CredentialsError(f"In the environment ({', '.join(_VARIABLES.values())}): {error}") from None
+            raise CredentialsError(f"In the environment ({', '.join(variables.values())}): {error}") from None
+
+    @classmethod
+    def from_profile(cls, name: str, environ: Mapping[str, str]) -> Credentials:
+        """The credentials in the profile `name` of the files that the official tools write and read.
+
+        These are ~/.aliyun/config.json and ~/.alibabacloud/credentials.ini, in this order, or the file that
+        ALIBABA_CLOUD_CREDENTIALS_FILE names instead of the second. What the environment holds is not looked at.
+
+        Raises:
+            CredentialsError: neither file has usable credentials under this name. The text quotes no value.
+        """
+        places = [place for place in _places(environ, name) if place.is_file]
+        return _first(places, [], f"No credentials were found in a profile called {name!r}. Looked at:")
 
     @classmethod
     def from_chain(cls, environ: Mapping[str, str]) -> Credentials:
@@ -107,27 +128,31 @@ class Credentials:
         if any(environ.get(variable) for variable in _PAIR):
             return cls.from_environment(environ)
         looked = [f"the environment: {' and '.join(_PAIR)} not set"]
-        for place in _places(environ):
-            if place.why_not_asked:
-                looked.append(f"{place.name}: {place.why_not_asked}")
-                continue
-            try:
-                with _silent_library():
-                    found = place.provider().get_credentials()
-                return cls(
-                    access_key_id=found.get_access_key_id() or "",
-                    access_key_secret=found.get_access_key_secret() or "",
-                    security_token=found.get_security_token() or None,
-                )
-            except CredentialsError as error:
-                looked.append(f"{place.name}: {error}")
-            except Exception as error:
-                # The library raises anything, and its texts may quote a line of a file or the answer of a service.
-                looked.append(f"{place.name}: no usable credentials ({type(error).__name__})")
-        raise CredentialsError(
-            "No credentials were found. Set the variables of the environment or write a profile. Looked at:\n"
-            + "\n".join(f"- {entry}" for entry in looked)
-        )
+        complaint = "No credentials were found. Set the variables of the environment or write a profile. Looked at:"
+        return _first(_places(environ), looked, complaint)
+
+
+def _first(places: Iterable[_Place], looked: list[str], complaint: str) -> Credentials:
+    """The credentials in the first place that has some; else the complaint, with what came of each place."""
+    for place in places:
+        if place.why_not_asked:
+            looked.append(f"{place.name}: {place.why_not_asked}")
+            continue
+        try:
+            with _silent_library():
+                found = place.provider().get_credentials()
+            return Credentials(
+                access_key_id=found.get_access_key_id() or "",
+                access_key_secret=found.get_access_key_secret() or "",
+                security_token=found.get_security_token() or None,
+                source=place.name,
+            )
+        except CredentialsError as error:
+            looked.append(f"{place.name}: {error}")
+        except Exception as error:
+            # The library raises anything, and its texts may quote a line of a file or the answer of a service.
+            looked.append(f"{place.name}: no usable credentials ({type(error).__name__})")
+    raise CredentialsError("\n- ".join([complaint, *looked]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +164,18 @@ class _Place:
     why_not_asked: str
     #: Makes the official library's reader of that place.
     provider: Callable[[], Any]
+    is_file: bool = False
 
 
-def _places(environ: Mapping[str, str]) -> list[_Place]:
-    """The places beyond the environment's pair, in the order of the official chain."""
+def _places(environ: Mapping[str, str], profile: str | None = None) -> list[_Place]:
+    """The places beyond the environment's pair, in the order of the official chain; `profile`: of that name."""
     from alibabacloud_credentials import provider  # takes a quarter of a second: not before it is needed
 
     def is_true(variable: str) -> bool:
         return environ.get(variable, "").lower() == "true"
 
     home = Path(environ.get("HOME") or environ.get("HOMEPATH") or Path.home())
-    profile = environ.get("ALIBABA_CLOUD_PROFILE") or None
+    profile = profile or environ.get("ALIBABA_CLOUD_PROFILE") or None
     config = home / ".aliyun" / "config.json"
     ini = Path(environ.get("ALIBABA_CLOUD_CREDENTIALS_FILE") or home / ".alibabacloud" / "credentials.ini")
     no_config, no_ecs = "ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "ALIBABA_CLOUD_ECS_METADATA_DISABLED"
@@ -168,11 +194,13 @@ def _places(environ: Mapping[str, str]) -> list[_Place]:
             f"profile {profile!r} in {config}" if profile else f"the current profile in {config}",
             f"{no_config} is true" if is_true(no_config) else _absent(config),
             lambda: provider.CLIProfileCredentialsProvider(profile_name=profile, profile_file=str(config)),
+            is_file=True,
         ),
         _Place(
             f"profile {profile or 'default'!r} in {ini}",
             _absent(ini),
             lambda: provider.ProfileCredentialsProvider(profile_name=profile or "default", profile_file=str(ini)),
+            is_file=True,
         ),
         _Place(
             "the RAM role of an ECS instance",

@@ -1,0 +1,51 @@
+"""Pace: how often something may be sent.
+
+In: requests per second, a clock. Out: waits. Whoever sends asks for each request before it is signed, for a signature
+tells the time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Paces(Protocol):
+    """Whatever decides when the next request may go out."""
+
+    def wait(self) -> None:
+        """Return when it may."""
+        ...
+
+
+class Pace:
+    """So many requests per second at most, evenly spread: no second, wherever it begins, sees more.
+
+    One thread at a time may use it.
+
+    Args:
+        per_second: the most requests in a second; may be a fraction. None: no limit.
+        clock: seconds that only go forward.
+        sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        per_second: float | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._gap_s = 0.0 if per_second is None else 1 / per_second
+        self._clock = clock
+        self._sleep = sleep
+        self._next = clock()
+
+    def wait(self) -> None:
+        """Wait until a request may go out."""
+        now = self._clock()
+        while now < self._next:
+            self._sleep(self._next - now)
+            now = self._clock()
+        self._next = now + self._gap_s

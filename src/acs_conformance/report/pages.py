@@ -1,0 +1,98 @@
+"""What the pages have in common: templates whose values are made visible and escaped, and a policy for browsers.
+
+In: a template of this folder, its styles and script. Out: a template to render. Pages are self-contained: styles and
+script stand inline, nothing is loaded, and the Content Security Policy lets a browser run these two only.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import re
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from acs_conformance.report.text import cut, plural, ranges, visible
+
+
+def template(name: str, styles: tuple[str, ...], script: str = "", **words: Any) -> Template:  # noqa: ANN401 - filters
+    """A template with its parts.
+
+    Args:
+        name: of the template's file.
+        styles: names of the style sheets, in their order.
+        script: name of the script, or "" for a page without one.
+        words: filters and globals of this page; what can be called is a filter.
+    """
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
+    environment.filters |= {
+        "cut": cut,
+        "ident": identifier,
+        "moment": moment,
+        "number": lambda value: f"{value:,}",
+        "plural": plural,
+        "ranges": ranges,
+        **{word: value for word, value in words.items() if callable(value)},
+    }
+    style, code = "".join(map(part, styles)), part(script) if script else ""
+    environment.globals |= {
+        # Both are ours, not the report's, and inside their elements markup has no meaning.
+        "style": Markup(style),  # noqa: S704
+        "script": Markup(code),  # noqa: S704
+        "policy": _policy(style, code),
+        **{word: value for word, value in words.items() if not callable(value)},
+    }
+    return environment.from_string(part(name))
+
+
+@functools.cache
+def part(name: str) -> str:
+    """The text of a file in this folder."""
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
+
+
+def moment(time: str) -> str:
+    """A time of a report as people write it: `2026-11-24 08:42:13 UTC`."""
+    return time.replace("T", " ").replace("Z", " UTC")
+
+
+def link(address: str) -> str:
+    """The address if a reader may be sent there by a click: of the web, and of nothing else; or an empty text."""
+    return address if re.match(r"https?://", address) else ""
+
+
+def identifier(name: str, operation: str = "") -> Markup:
+    """An id as code that wraps after its dots; the operation in front is dimmed, for all ids of a page share it."""
+    prefix = f"{operation}." if operation and name.startswith(f"{operation}.") else ""
+    dimmed = Markup("<span>{}</span><wbr>").format(visible(prefix)) if prefix else Markup("")
+    rest = Markup(".<wbr>").join(visible(name.removeprefix(prefix)).split("."))
+    return Markup('<code class="id">{}{}</code>').format(dimmed, rest)
+
+
+def _policy(style: str, script: str) -> str:
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src '{_hash(style)}'",
+            f"script-src '{_hash(script)}'" if script else "script-src 'none'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "require-trusted-types-for 'script'",
+        )
+    )
+
+
+def _hash(text: str) -> str:
+    """The source expression of a Content Security Policy that allows just this text."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _shown(value: object) -> object:
+    """Every value on its way to the escaping; markup is made by the functions here alone and has been through it."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value

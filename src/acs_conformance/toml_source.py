@@ -1,0 +1,103 @@
+"""TOML files with the line of every key.
+
+In: a path. Out: plain Python data, and where each key stands. It must not know what the data means. No error quotes
+what stands in a file: a secret may have been put there by mistake.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from acs_conformance.errors import ProfileError
+
+#: The way to a value: keys of tables, and positions in lists from 0.
+Key = tuple[str | int, ...]
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class TomlSource:
+    """One file as read."""
+
+    path: Path
+    text: str
+    data: Mapping[str, Any]
+    #: Key -> line from 1. A key inside an inline table has the line on which the whole value begins.
+    lines: Mapping[Key, int]
+
+    def line(self, key: Key) -> int:
+        """The line of `key`, or of what it stands in; 0 where that is the file as a whole."""
+        while key and key not in self.lines:
+            key = key[:-1]
+        return self.lines.get(key, 0)
+
+    def error(self, key: Key, reason: str) -> ProfileError:
+        """A ProfileError at `key` of this file."""
+        return ProfileError(self.path, self.line(key), dotted(key), reason)
+
+
+def dotted(key: Key) -> str:
+    """`key` as TOML writes it, such as `targets.staging."a.b"`; the second item of a list as `list[1]`."""
+    text = ""
+    for step in key:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            shown = step if _BARE.fullmatch(step) else '"' + step.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            text += f".{shown}" if text else shown
+    return text
+
+
+def read(path: Path) -> TomlSource:
+    """Read one TOML file.
+
+    Raises:
+        ProfileError: the file is missing, is not UTF-8 or not TOML.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ProfileError(path, 0, "", f"can't be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ProfileError(path, 0, "", f"is not UTF-8, as TOML is (byte {error.start})") from error
+    try:
+        return TomlSource(path, text, tomllib.loads(text), dict(_lines(text)))
+    except RecursionError as error:
+        raise ProfileError(path, 0, "", "nests too deeply") from error
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"\(at line (\d+), column (\d+)\)$", str(error))
+        place = f"in column {at[2]}" if at else "at its end"
+        reason = f"is no TOML {place}. Look for a text without quotes, a missing bracket or a key given twice"
+        raise ProfileError(path, int(at[1]) if at else 0, "", reason) from None
+
+
+def _lines(text: str) -> Iterator[tuple[Key, int]]:
+    """Every key of a valid document with its line: the document is read statement by statement."""
+    table: Key = ()
+    statement, start = "", 1
+    for number, line in enumerate(text.split("\n"), 1):
+        start = start if statement else number
+        statement += f"{line}\n"
+        try:
+            parsed = tomllib.loads(statement)
+        except tomllib.TOMLDecodeError:
+            continue  # a text or a list goes on in the next line
+        is_header, statement = statement.lstrip().startswith("["), ""
+        if is_header:
+            table = max(_keys(parsed), key=len)
+            yield table, start
+        else:
+            yield from (((*table, *key), start) for key in _keys(parsed))
+
+
+def _keys(value: Any, above: Key = ()) -> Iterator[Key]:  # noqa: ANN401 - any TOML value
+    """The keys of a value and of everything in it."""
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        yield (*above, name)
+        yield from _keys(inner, (*above, name))
