@@ -43,6 +43,12 @@ def _with_duplicate(value: Json) -> str:
     return f"{compact(value)[:-1]},{compact(name)}:{compact(inner)}}}"
 
 
+def _with_prefix(text: str, prefix: str) -> str:
+    """JSON text with something at the beginning of its first string that is no name."""
+    before = '":"' if '":"' in text else '["'
+    return text.replace(before, f"{before}{prefix}", 1)
+
+
 def _unquoted(text: str) -> str:
     """Member names without quotes."""
     return text.replace('{"', "{", 1).replace('":', ":", 1)
@@ -74,8 +80,8 @@ UNUSUAL: Mapping[str, Callable[[Any], str]] = {
     "duplicate-member": _with_duplicate,
     "deep": lambda _: "[" * 64 + "]" * 64,
     "very-deep": lambda _: "[" * 3000 + "]" * 3000,
-    "surrogate": lambda value: compact(value).replace('":"', '":"\\ud800', 1),
-    "not-utf-8": lambda value: compact(value).replace('":"', '":"\udcff', 1),
+    "surrogate": lambda value: _with_prefix(compact(value), "\\ud800"),
+    "not-utf-8": lambda value: _with_prefix(compact(value), "\udcff"),
 }
 
 

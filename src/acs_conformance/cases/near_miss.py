@@ -59,6 +59,7 @@ def _added(description: Description, pack: _Pack, relation: Relation, way: str) 
     holder = relation.of.partition("[]")[0]
     room = description.nodes[holder].schema.get("maxItems") if holder != relation.of else 1
     used = pack.used.get(holder, 0)
+    source: Location
     if relation.other is not None:
         source = tuple(relation.other.split("."))
     else:

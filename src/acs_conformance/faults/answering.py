@@ -6,14 +6,18 @@ each single requirement.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from acs_conformance.description import Description, Json
+from acs_conformance.description import Description, Json, Node
 from acs_conformance.emulator.fault import Call, Memory
 from acs_conformance.emulator.validation import Breach
 from acs_conformance.faults.kind import Spoiled, When, body_of, every, with_body, with_members
+from acs_conformance.faults.showing import can_be_broken, is_inside
 from acs_conformance.message import RawResponse
+from acs_conformance.requirement import REQUEST_KEYWORDS
+from acs_conformance.violation import validator
 
 Spoil = Callable[[Call, list[Breach], RawResponse, Memory], RawResponse]
 
@@ -228,6 +232,11 @@ def _errors(d: Description) -> Iterator[Spoiled]:
     yield _fault(d, "error.Message.pattern", "message", "it ends otherwise", other_end, _is_error, "other-end")
 
 
+def _alone(d: Description, name: str) -> bool:
+    """Whether some breach may be answered by this row only: a server that never uses another one shows nothing."""
+    return (name,) in (d.refusals.absent, d.refusals.vacant, d.refusals.other)
+
+
 def answerable(d: Description) -> list[str]:
     """Error rows that a request can bring about."""
     return list(dict.fromkeys((*d.refusals.absent, *d.refusals.vacant, *d.refusals.other)))
@@ -235,10 +244,9 @@ def answerable(d: Description) -> list[str]:
 
 def _rows(d: Description) -> Iterator[Spoiled]:
     """Each row with another status, and with another spelling of its code."""
-    for name in answerable(d):
+    for name in filter(functools.partial(_alone, d), answerable(d)):
 
         def is_row(_call: Call, found: list[Breach], _memory: Memory, name: str = name) -> bool:
-            # Only where no other row may answer as well: a server that never uses this one shows nothing.
             return bool(found) and all(breach.rows == (name,) for breach in found)
 
         for status in (200, 401, 403, 404, 409, 422, 429, 500, 503):
@@ -253,7 +261,10 @@ def _rows(d: Description) -> Iterator[Spoiled]:
             "empty": "",
             "prefixed": f"Client.{name}",
         }
+        documented = validator(d.errors[name].schema["properties"]["Code"])
         for detail, code in spellings.items():
+            if documented.is_valid(code):
+                continue  # the same in other letters, or with a suffix that it may have
             says = f"{name} is spelt {code!r}"
             yield _fault(d, f"error.{name}", "code", says, _put({"Code": code}), is_row, detail)
 
@@ -263,11 +274,7 @@ def _codes(d: Description) -> Iterator[Spoiled]:
     world = (*d.world.missing, *d.world.forbidden)
     for node in d.nodes.values():
         names = ["required"] if node.required else []
-        names += [
-            k
-            for k in ("type", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems")
-            if k in node.schema
-        ]
+        names += [k for k in REQUEST_KEYWORDS if k in node.schema and can_be_broken(d, node, k)]
         for keyword in names:
             if keyword == "type" and node.location == "query" and node.type == "string":
                 continue
@@ -279,8 +286,7 @@ def _codes(d: Description) -> Iterator[Spoiled]:
 
             key = f"{node.path}.{keyword}"
             for row in (*answerable(d), *world, "BadRequest"):
-                # What an id that is under test names may not exist, so such an answer can't be told from a right one.
-                if row in world and _names_the_world(d, node.path):
+                if row in world and not _can_be_looked_up(d, node.path):
                     continue
 
                 def is_wrong(
@@ -290,25 +296,27 @@ def _codes(d: Description) -> Iterator[Spoiled]:
 
                 status = d.errors[row].status if row in d.errors else 400
                 spoil = _other_row(row, status)
-                if row in answerable(d) and not _can_differ(d, node.is_parameter, keyword, row):
+                if row in answerable(d) and not _can_differ(d, node, keyword, row):
                     continue
                 yield _fault(d, key, "answer", f"a breach of {key} is answered {status} {row}", spoil, is_wrong, row)
 
 
-def _names_the_world(d: Description, path: str) -> bool:
-    """Whether breaking the node changes or hides an identifier: its own, or one inside it."""
-    return any(
-        node.identifier in ("bound", "run") and (other == path or other.startswith((f"{path}.", f"{path}[]")))
-        for other, node in d.nodes.items()
-    )
+def _can_be_looked_up(d: Description, path: str) -> bool:
+    """Whether an answer about the world is wrong where just this node is broken: all that is named is known to work.
+
+    What an id that is under test names may not exist. Where the description marks no ids, any value may be what is
+    looked up, and such an answer can't be told from a right one either.
+    """
+    named = [other for other, node in d.nodes.items() if node.identifier in ("bound", "run")]
+    return bool(named) and not any(other == path or is_inside(other, path) for other in named)
 
 
-def _can_differ(d: Description, is_parameter: bool, keyword: str, row: str) -> bool:
+def _can_differ(d: Description, node: Node, keyword: str, row: str) -> bool:
     """Whether some breach of the keyword may not be answered by `row`."""
     if keyword == "required":
-        return row not in (d.refusals.absent if is_parameter else d.refusals.vacant)
-    if keyword in ("minLength", "minItems"):
-        return row not in d.refusals.vacant
+        return row not in (d.refusals.absent if node.is_parameter else d.refusals.vacant)
+    if keyword in ("minLength", "minItems") and node.schema[keyword] == 1:
+        return row not in d.refusals.vacant  # only nothing at all is too little
     return row not in d.refusals.other
 
 

@@ -6,6 +6,7 @@ bring it down.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import unquote_plus
 
@@ -184,7 +185,7 @@ def _hostile(d: Description) -> Iterator[Seed]:
         "very-long": lambda _c, t: len(t) > 4000,
         "deep-nesting": lambda _c, t: depth(t) > 40,
         "very-deep-nesting": lambda _c, t: depth(t) > 1000,
-        "many-digits": lambda _c, t: any(len(part) > 4000 and part.isdigit() for part in t.split("=")),
+        "many-digits": lambda _c, t: re.search("[0-9]{4001}", t),
         "lone-surrogate": lambda _c, t: "\\ud8" in t,
         "invalid-utf-8": lambda _c, t: any("\udc80" <= char <= "\udcff" for char in t),
         "form-body": lambda c, _t: bool(c.request.body),
@@ -194,7 +195,6 @@ def _hostile(d: Description) -> Iterator[Seed]:
         "unknown-member": lambda c, _t: "unknown-member" in c.traits,
         "duplicate-member": lambda c, _t: "duplicate-member" in c.traits,
         "many-members": lambda _c, t: t.count(":") > 200,
-        "no-query": lambda c, _t: not c.request.query,
         "many-items": lambda c, _t: any(isinstance(v, list) and len(v) > 20 for v in c.document.values()),
         "scalar-for-structure": lambda c, _t: any(
             texts_of(c).get(name, "").strip() in ("7", "true", '"x"') for name in d.json_parameters
@@ -210,8 +210,8 @@ def _hostile(d: Description) -> Iterator[Seed]:
         "not-a-number": lambda c, _t: any(texts_of(c).get(name, "0").isalpha() for name in d.integer_parameters),
     }
     for word, is_hit in words.items():
-        if word == "no-query":
-            continue  # the form body's case has none either, and is the other operator's
+        if not _can_happen(d, word):
+            continue
 
         def when(
             call: Call, _found: list[Breach], _memory: Memory, is_hit: Callable[[Call, str], object] = is_hit
@@ -231,6 +231,34 @@ def _hostile(d: Description) -> Iterator[Seed]:
             when=when,
             needs={"wire.method": "taken"} if word == "other-method" else {},
         )
+
+
+def _can_happen(d: Description, word: str) -> bool:
+    """Whether the operation has the parameters with which this can be sent."""
+    by_type = {kind: [node for node in d.parameters if node.type == kind] for kind in ("array", "object")}
+    return bool(
+        {
+            "many-digits": d.integer_parameters,
+            "not-a-number": d.integer_parameters,
+            "many-items": by_type["array"],
+            "null-item": any(node.type == "array" for node in d.nodes.values()),
+            "empty-list": by_type["object"] or any("minItems" in node.schema for node in by_type["array"]),
+            "lone-surrogate": any(node.type == "string" and node.location == "json" for node in d.nodes.values()),
+            "unknown-member": any(node.type == "object" for node in d.nodes.values()),
+            "duplicate-member": any(node.type == "object" for node in d.nodes.values()),
+            **dict.fromkeys(_OF_JSON, d.json_parameters),
+        }.get(word, True)
+    )
+
+
+_OF_JSON = (
+    "deep-nesting",
+    "very-deep-nesting",
+    "many-members",
+    "scalar-for-structure",
+    "null-for-structure",
+    "not-json",
+)
 
 
 # --- only for the longest id ------------------------------------------------------------------------------------------
