@@ -44,7 +44,7 @@ def accept_cases(description: Description, strength: int, *, thorough: bool = Fa
     for number, row in enumerate(levels.rows(description, strength), 1):
         made.append(_pack(description, f"valid-{number:02}", _row_edits(description, row, number)))
     for number in (0, 1):
-        beside = tuple(_beside_limits(description, number))
+        beside = tuple(_apart(description, tuple(_beside_limits(description, number))))
         if beside:
             made.append(_pack(description, ("above-lower-limits", "below-upper-limits")[number], beside))
     for number, edits in enumerate(near_misses(description), 1):

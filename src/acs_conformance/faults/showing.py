@@ -31,9 +31,11 @@ def most(d: Description, path: str) -> float:
 
 
 def least(d: Description, path: str) -> int:
-    """How many values there always are at a path, where its outermost list is there."""
+    """How many values there always are at a path, where its outermost list is there; at most 1 where it is in none."""
     holder = path.partition("[]")[0]
     node = d.nodes[path]
+    if holder == path:
+        return int(node.required)
     while node.path != f"{holder}[]":
         if not node.required:
             return 0
