@@ -131,6 +131,8 @@ class Campaign:
         self._memory = Memory()
         #: Case of the gateway -> the judgement on its last request.
         self._asked: dict[str, Judgement] = {}
+        #: Exchanges of the journal that `resume` has looked at.
+        self._looked_at = 0
         self._silent = 0
         self._confirmed: set[str] = set()
         self._explained = 0
@@ -181,9 +183,12 @@ class Campaign:
     def resume(self) -> None:
         """Go on from what the journal holds, after another process has added to it."""
         self._number = max((exchange.number for exchange in self.journal.exchanges), default=0)
-        judged = [(e, judge_exchange(self.descriptions[e.operation], e, Memory())) for e in self.journal.exchanges]
-        self._memory = memory_of(self.descriptions, judged)
-        self._asked = {e.case: j for e, j in judged if self.descriptions[e.operation].checks is not None}
+        # Only what was not looked at before: pytest resumes once for each requirement.
+        added = self.journal.exchanges[self._looked_at :]
+        self._looked_at = len(self.journal.exchanges)
+        judged = [(e, judge_exchange(self.descriptions[e.operation], e, Memory())) for e in added]
+        self._memory = Memory(works=self._memory.works | memory_of(self.descriptions, judged).works)
+        self._asked |= {e.case: j for e, j in judged if self.descriptions[e.operation].checks is not None}
 
     # --- one case ---------------------------------------------------------------------------------------------------
 
