@@ -168,8 +168,8 @@ def load(given: str, folder: Path) -> Profile:
     is_file = path.endswith(".toml") or "/" in path or "\\" in path
     if not is_file and not (folder / FILE).is_file():
         raise UsageError(
-            f"there is no {FILE} in {folder} to look up the profile {given!r} in. Write one as docs/targets.md shows, "
-            "or give the path of another file"
+            f"there is no {FILE} in {folder.resolve()} to look up the profile {given!r} in. "
+            "Write one as docs/targets.md shows, or give the path of another file"
         )
     source = profile_file.read(folder / path if is_file else folder / FILE)
     known = source.data["targets"]
