@@ -318,6 +318,7 @@ for _command in (
     cli_proof.prove,
     cli_reports.diff,
     cli_reports.statement,
+    cli_reports.trend,
     cli_targets.targets,
 ):
     cli.add_command(_command)
