@@ -262,7 +262,7 @@ class Campaign:
 
     def _confirm(self, case: Case, judgement: Judgement, attempt: int) -> None:
         """Send the first failure of a requirement once more: never to outvote it, only to learn its rate."""
-        if judgement.is_right is not False:
+        if judgement.is_right is not False or case.signing:  # a check of the gateway is no matter of chance
             return
         failed = next(o.requirement for o in judgement.observations if o.outcome == "fail")
         if failed not in self._confirmed and len(self._confirmed) < _CONFIRMED:

@@ -47,9 +47,11 @@ def accept_cases(description: Description, strength: int, *, thorough: bool = Fa
         edits = _row_edits(description, row, number)
         yield _pack(description, f"valid-{number:02}", edits)
     for number in (0, 1):
-        beside = tuple(_beside_limits(description, number))
+        beside = (*_inner_counts(description, number), *_beside_limits(description, number))
         if beside:
-            yield _pack(description, ("above-lower-limits", "below-upper-limits")[number], beside)
+            order = Edit("reorder", (), None, (_aspect(description, "response", "status", "reverse-order"),))
+            edits = (*beside, order) if number else beside
+            yield _pack(description, ("above-lower-limits", "below-upper-limits")[number], edits)
     near = _near_misses(description)
     if near:
         yield _pack(description, "near-miss", near)
@@ -147,6 +149,18 @@ def counts(description: Description, node: Node) -> list[int]:
     high = int(node.schema.get("maxItems", max(_MANY, widest)))
     beside = high - 1 if "maxItems" in node.schema else low
     return [count for count in dict.fromkeys((low, low + 1, beside, high)) if low <= count <= high]
+
+
+def _inner_counts(description: Description, number: int) -> Iterator[Edit]:
+    """Item counts between the limits that the rows have, one for each request that has other edges to show."""
+    for path, node in description.nodes.items():
+        if node.type == "array" and "[]" not in path:
+            edges = counts(description, node)
+            inner = [count for count in range(edges[0], edges[-1]) if count not in edges]
+            if len(inner) > number:
+                count = inner[number]
+                aspect = _aspect(description, path, "type", f"{count}-items")
+                yield Edit("resize", tuple(path.split(".")), count, (aspect,))
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ def _optional(d: Description, node: Node) -> Iterator[Strict]:
 
 def _counts(d: Description, node: Node) -> Iterator[Strict]:
     tried = counts(d, node)
-    for count in tried:
+    for count in range(tried[0], tried[-1] + 1):
         exactly = _some(node, lambda v, n=count: isinstance(v, list) and len(v) == n)
         yield _fault(d, f"{node.path}.type", "refuse-count", f"{count} items are refused", exactly, str(count))
     for low, high in itertools.pairwise(tried):
