@@ -350,6 +350,12 @@ def test_a_name_that_another_accepted_request_has_may_be_refused(story):
     assert [r.reading for r in judged.readings if r.question.endswith("wire.in-use")] == ["refused"]
 
 
+def test_a_name_in_use_may_be_forbidden(story):
+    story.simple("response.status#a", ok(), same_names=True)
+    story.simple("response.status#b", no("Forbidden", 403), same_names=True)
+    assert failed(story.judge()) == {}
+
+
 def test_a_name_that_a_later_request_takes_was_free_before(story):
     """Else the requests that explain a refusal would excuse it."""
     story.simple("response.status#a", no(), same_names=True)
