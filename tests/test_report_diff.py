@@ -204,6 +204,14 @@ def test_what_is_no_shift(old, new, count, factor, base):
     assert shifts(old, new) == []
 
 
+def test_a_burst_of_slow_answers_is_no_lasting_shift(old, new):
+    times = [0.010 + 0.00001 * n for n in range(400)]
+    timed(old, times), timed(new, [time * (9 if 100 <= n < 160 else 1) for n, time in enumerate(times)])
+    slow = [exchange["elapsed_s"] for exchange in new["exchanges"]]
+    assert latency.estimate(times, 0.95).high < latency.estimate(slow, 0.95).low
+    assert shifts(old, new) == []
+
+
 def test_thirty_exchanges_are_enough_for_a_median_and_too_few_for_a_tail(old, new):
     timed(old, [0.010] * 30), timed(new, [0.050] * 30)
     assert shifts(old, new) == [("Op", "median")]
