@@ -320,6 +320,18 @@ def test_hostile_text_in_every_place_stays_text(two, hostile):
     assert page.links == []
 
 
+def test_one_cause_of_many_requirements_is_told_once(old, new):
+    broken = [r for r in new["requirements"] if r["verdict"] == "pass"][:3]
+    for requirement in broken:
+        requirement["verdict"] = "fail"
+    names = [requirement["id"] for requirement in broken]
+    new["findings"].append({**new["findings"][0], "id": "shared", "requirements": names, "replay": "see it again"})
+    text = diff_markdown.render(diff.compare(old, new))
+    assert "- for 1 cause, 3 requirements:\n" in text
+    assert text.count("see it again") == 1
+    assert [name for name in names if f"  - `{name}`: pass → fail." in text] == names
+
+
 def test_a_long_list_says_how_much_it_leaves_out(old, new):
     model = one(old, "pass")
     new["requirements"] += [{**model, "id": f"Op.{number}"} for number in range(250)]
