@@ -447,6 +447,13 @@ def test_what_no_description_knows_is_refused(tmp_path, table, key, words):
     assert words in caught.value.reason
 
 
+def test_what_has_to_equal_a_bound_value_is_bound_with_it(tmp_path):
+    found = loaded(tmp_path, URL + 'bindings = { ChannelId = "ours" }\n')
+    assert found.bindings_in(DESCRIBED) == {"ChannelId": "ours", "OutputParams[].ChannelId": "ours"}
+    found = loaded(tmp_path, URL + 'bindings = { ChannelId = "ours", "OutputParams[].ChannelId" = "other" }\n')
+    assert found.bindings_in(DESCRIBED) == {"ChannelId": "ours", "OutputParams[].ChannelId": "other"}
+
+
 # --- lines of TOML ----------------------------------------------------------------------------------------------------
 
 DOCUMENT = '''# a comment with [brackets] and a = sign

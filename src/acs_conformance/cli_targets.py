@@ -78,9 +78,8 @@ def check(name: str, spec_root: Path | None) -> int:
     chosen = target.from_profile(found, os.environ)
     chosen_operations = [described[each] for each in found.operations if described[each].checks is None]
     request = harmless(chosen_operations or described.values())
-    context = Context(
-        run_id=secrets.token_hex(3), now=int(time.time()), bindings=found.bindings, secrets=chosen.secrets
-    )
+    bindings = found.bindings_in([request.description])
+    context = Context(run_id=secrets.token_hex(3), now=int(time.time()), bindings=bindings, secrets=chosen.secrets)
     recorder, sender = recorder_for(chosen, found.signature or "v3")
     try:
         flight = ask(recorder, request, context)
