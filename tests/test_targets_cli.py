@@ -195,6 +195,7 @@ def test_check_goes_through_proxies_to_an_endpoint_with_tls(acs, tmp_path):
         assert ended.code == 0, ended.err
         refused = acs("targets", "check", "staging", STAGING_PROXY=proxy.address)
     assert refused.code == 3
+    assert "error: target staging: proxy: " in refused.err
     assert "407; check the proxy's address, user and password" in refused.err
     assert "passw0rd" not in ended.out + refused.out + refused.err
     assert len(server.requests) == 1
@@ -345,6 +346,21 @@ def test_tls_that_fails_is_told_with_what_to_do(acs, tmp_path):
         assert ended.code == 3
         assert "should the address begin with http://?" in ended.err
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("addresses", "days", "words"),
+    [(["127.0.0.2"], 30, "another host's; check the address"), (["127.0.0.1"], -1, "has to be renewed")],
+)
+def test_a_certificate_that_does_not_hold_is_told_with_what_to_do(acs, tmp_path, addresses, days, words):
+    made = relays.certificate(tmp_path, *addresses, days=days)
+    with servers.emulates() as server, relays.tls(server.url, made) as url:
+        profile(url, 'ca_bundle = "authority.pem"')
+        checked = acs("targets", "check", "staging")
+        ended = acs("run", "--profile", "staging", "--no-self-check")
+    assert (checked.code, ended.code) == (3, 3)
+    assert words in checked.err
+    assert words in ended.err
 
 
 def test_a_clock_that_is_off_by_less_is_mentioned(acs):

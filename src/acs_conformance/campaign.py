@@ -25,7 +25,7 @@ from acs_conformance.gateway_judge import is_pointless
 from acs_conformance.judge import judge_exchange
 from acs_conformance.message import RawRequest, header
 from acs_conformance.observation import Judgement
-from acs_conformance.obstacle import obstacle_of
+from acs_conformance.obstacle import obstacle_of, with_remedy
 from acs_conformance.record import STALE, Exchange
 from acs_conformance.trait import Memory
 from acs_conformance.wire import decode_query
@@ -320,7 +320,7 @@ class Campaign:
         answered = any(earlier.response is not None for earlier in self.journal.exchanges)
         if is_unreachable and not answered and self._silent >= ATTEMPTS:
             self.is_unreachable = True
-            raise Stopped(f"the target can't be reached: {exchange.failure}")
+            raise Stopped(f"the target can't be reached: {with_remedy(exchange.failure)}")
         if self._silent >= _SILENT:
             self.is_unreachable = not answered
             raise Stopped(f"{self._silent} requests in a row got no HTTP answer: {exchange.failure}")
