@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import os
@@ -501,6 +502,30 @@ def test_tokens_are_made_with_the_secret_that_the_profile_refers_to(acs, app_key
         ended = quick(acs, "--depth", "quick", "StartRtcCloudTranscode")
     assert (ended.code == 0) == (app_key == APP_KEY), ended.out
     assert bool(ended.report["findings"]) == (app_key != APP_KEY)
+
+
+def test_no_record_has_a_secret_that_an_answer_repeats(acs):
+    """The fixture looks through everything that is shown and written."""
+
+    def tells(request, _number):
+        told = f"{APP_KEY} {servers.KEYS.access_key_secret} {dict(request.headers)['proxy-authorization']}."
+        return RawResponse(400, (("content-type", servers.JSON), ("x-told", told)), error(told))
+
+    def error(told):
+        return json.dumps(servers.error("InvalidParameter", told)).encode()
+
+    with servers.serving(tells) as server:
+        profile(
+            server.url,
+            'proxy = { environment = "STAGING_PROXY" }',
+            'secrets = { app-key = { environment = "STAGING_APP_KEY" } }',
+        )
+        address = server.url.replace("//", "//user:passw0rdOfTheProxy@")
+        packed = base64.b64encode(b"user:passw0rdOfTheProxy").decode()
+        ended = quick(acs, "--depth", "quick", STAGING_PROXY=address, PACKED=packed)
+    assert ended.code == 1
+    answer = ended.report["exchanges"][0]["response"]
+    assert json.loads(answer["body"])["Message"].replace("=", "") == "*** *** Basic ***."
 
 
 def test_a_dry_run_needs_neither_secrets_nor_a_target(acs):
