@@ -350,6 +350,19 @@ def test_a_name_that_another_accepted_request_has_may_be_refused(story):
     assert [r.reading for r in judged.readings if r.question.endswith("wire.in-use")] == ["refused"]
 
 
+def test_a_name_in_use_may_be_forbidden(story):
+    story.simple("response.status#a", ok(), same_names=True)
+    story.simple("response.status#b", no("Forbidden", 403), same_names=True)
+    assert failed(story.judge()) == {}
+
+
+def test_a_name_that_a_later_request_takes_was_free_before(story):
+    """Else the requests that explain a refusal would excuse it."""
+    story.simple("response.status#a", no(), same_names=True)
+    story.simple("response.status#b", ok(), same_names=True)
+    assert failed(story.judge()) == {"response.status": {1}}
+
+
 def test_a_name_that_only_a_refused_request_had_may_not(story):
     story.simple("AppId.pattern#a", no(), BAD, same_names=True)
     story.simple("response.status#b", no(), same_names=True)

@@ -256,7 +256,7 @@ def test_run_leaves_nothing_but_its_report(tmp_path):
     assert acs("run", "--report-dir", "r", "--no-self-check", folder=tmp_path).code == 0
     assert {path.name for path in tmp_path.iterdir()} == {"r"}
     visible = {path.name for path in (tmp_path / "r").iterdir() if not path.name.startswith(".")}
-    assert visible == {"journal.jsonl", "junit.xml", "report.html", "report.json"}
+    assert visible == {"journal.jsonl", "report.json", *servers.report.FORMATS}
 
 
 def test_reader_that_leaves_is_no_error(tmp_path):

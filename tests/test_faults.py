@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+import in_process
 from acs_conformance import spec_folder
 from acs_conformance.bench import Bench
 from acs_conformance.cases import plan
@@ -17,7 +18,7 @@ from acs_conformance.faults import catalogue, find
 from acs_conformance.prove import prove, self_check, to_json
 from acs_conformance.report import kill_matrix
 from acs_conformance.requirement import derive
-from acs_conformance.verdict import ExitCode
+from acs_conformance.verdict import ExitCode, Verdict
 
 DESCRIPTION = spec_folder.load("StartRtcCloudTranscode")
 CATALOGUE = catalogue(DESCRIPTION)
@@ -134,3 +135,31 @@ def test_exhaustive_depth_finds_what_standard_leaves_to_it():
     found = Bench(plan(DESCRIPTION, "exhaustive"), is_full=False)
     missed = [name for name in beyond if not found.fault(find([DESCRIPTION], name)).is_caught]
     assert missed == []
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [
+        ("AppId.pattern!refuse-character#U+005F", "AppId.pattern"),
+        ("AppId.pattern!refuse-length#64", "AppId.maxLength"),
+        ("AppId.pattern!letter-first", "AppId.pattern"),
+        (
+            "InputParam.SingleSubUserParam.UserId.type!refuse-character#U+0051",
+            "InputParam.SingleSubUserParam.UserId.type",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_refused_text_is_told(name, broken):
+    """A text of full length shows a length and many characters at once; the finding names the one that is refused."""
+    ran = in_process.run(plan(DESCRIPTION, "standard"), fault=find([DESCRIPTION], DESCRIPTION.id(name)))
+    failed = {key for key, result in ran.results.items() if result.verdict is Verdict.FAIL}
+    assert broken in failed
+    assert not failed & ({"AppId.maxLength", "AppId.pattern"} - {broken})
+
+
+@pytest.mark.parametrize("number", [2, 7, 13])
+def test_a_refusal_now_and_then_is_no_less_a_failure_at_the_end_of_a_run(number):
+    """The requests that explain it use the same names again, which must not excuse it."""
+    fault = find([DESCRIPTION], DESCRIPTION.id(f"response.status!every-n-refused#{number}"))
+    ran = in_process.run(plan(DESCRIPTION, "standard"), fault=fault)
+    assert ran.code == ExitCode.FAILED

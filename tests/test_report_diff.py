@@ -204,6 +204,14 @@ def test_what_is_no_shift(old, new, count, factor, base):
     assert shifts(old, new) == []
 
 
+def test_a_burst_of_slow_answers_is_no_lasting_shift(old, new):
+    times = [0.010 + 0.00001 * n for n in range(400)]
+    timed(old, times), timed(new, [time * (9 if 100 <= n < 160 else 1) for n, time in enumerate(times)])
+    slow = [exchange["elapsed_s"] for exchange in new["exchanges"]]
+    assert latency.estimate(times, 0.95).high < latency.estimate(slow, 0.95).low
+    assert shifts(old, new) == []
+
+
 def test_thirty_exchanges_are_enough_for_a_median_and_too_few_for_a_tail(old, new):
     timed(old, [0.010] * 30), timed(new, [0.050] * 30)
     assert shifts(old, new) == [("Op", "median")]
@@ -310,6 +318,18 @@ def test_hostile_text_in_every_place_stays_text(two, hostile):
     page = Page(diff_markdown.render(diff.compare(poisoned(old, hostile), poisoned(new, hostile))))
     assert [tag for tag in page.tags if tag != "span"] == clean.tags
     assert page.links == []
+
+
+def test_one_cause_of_many_requirements_is_told_once(old, new):
+    broken = [r for r in new["requirements"] if r["verdict"] == "pass"][:3]
+    for requirement in broken:
+        requirement["verdict"] = "fail"
+    names = [requirement["id"] for requirement in broken]
+    new["findings"].append({**new["findings"][0], "id": "shared", "requirements": names, "replay": "see it again"})
+    text = diff_markdown.render(diff.compare(old, new))
+    assert "- for 1 cause, 3 requirements:\n" in text
+    assert text.count("see it again") == 1
+    assert [name for name in names if f"  - `{name}`: pass → fail." in text] == names
 
 
 def test_a_long_list_says_how_much_it_leaves_out(old, new):

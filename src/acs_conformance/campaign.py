@@ -25,7 +25,7 @@ from acs_conformance.gateway_judge import is_pointless
 from acs_conformance.judge import judge_exchange
 from acs_conformance.message import RawRequest, header
 from acs_conformance.observation import Judgement
-from acs_conformance.obstacle import obstacle_of
+from acs_conformance.obstacle import obstacle_of, with_remedy
 from acs_conformance.record import STALE, Exchange
 from acs_conformance.trait import Memory
 from acs_conformance.wire import decode_query
@@ -131,6 +131,8 @@ class Campaign:
         self._memory = Memory()
         #: Case of the gateway -> the judgement on its last request.
         self._asked: dict[str, Judgement] = {}
+        #: Exchanges of the journal that `resume` has looked at.
+        self._looked_at = 0
         self._silent = 0
         self._confirmed: set[str] = set()
         self._explained = 0
@@ -181,9 +183,12 @@ class Campaign:
     def resume(self) -> None:
         """Go on from what the journal holds, after another process has added to it."""
         self._number = max((exchange.number for exchange in self.journal.exchanges), default=0)
-        judged = [(e, judge_exchange(self.descriptions[e.operation], e, Memory())) for e in self.journal.exchanges]
-        self._memory = memory_of(self.descriptions, judged)
-        self._asked = {e.case: j for e, j in judged if self.descriptions[e.operation].checks is not None}
+        # Only what was not looked at before: pytest resumes once for each requirement.
+        added = self.journal.exchanges[self._looked_at :]
+        self._looked_at = len(self.journal.exchanges)
+        judged = [(e, judge_exchange(self.descriptions[e.operation], e, Memory())) for e in added]
+        self._memory = Memory(works=self._memory.works | memory_of(self.descriptions, judged).works)
+        self._asked |= {e.case: j for e, j in judged if self.descriptions[e.operation].checks is not None}
 
     # --- one case ---------------------------------------------------------------------------------------------------
 
@@ -257,7 +262,7 @@ class Campaign:
 
     def _confirm(self, case: Case, judgement: Judgement, attempt: int) -> None:
         """Send the first failure of a requirement once more: never to outvote it, only to learn its rate."""
-        if judgement.is_right is not False:
+        if judgement.is_right is not False or case.signing:  # a check of the gateway is no matter of chance
             return
         failed = next(o.requirement for o in judgement.observations if o.outcome == "fail")
         if failed not in self._confirmed and len(self._confirmed) < _CONFIRMED:
@@ -315,7 +320,7 @@ class Campaign:
         answered = any(earlier.response is not None for earlier in self.journal.exchanges)
         if is_unreachable and not answered and self._silent >= ATTEMPTS:
             self.is_unreachable = True
-            raise Stopped(f"the target can't be reached: {exchange.failure}")
+            raise Stopped(f"the target can't be reached: {with_remedy(exchange.failure)}")
         if self._silent >= _SILENT:
             self.is_unreachable = not answered
             raise Stopped(f"{self._silent} requests in a row got no HTTP answer: {exchange.failure}")

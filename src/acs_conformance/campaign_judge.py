@@ -7,7 +7,7 @@ at its end, and again after shards are merged, with the same result.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -152,30 +152,20 @@ def _stand_ins(
 
 
 def _judgements(descriptions: Mapping[str, Description], exchanges: list[Exchange]) -> dict[int, Judgement]:
-    """Each exchange judged with what the whole campaign knows of identifiers and of names in use."""
-    counted: Counter[tuple[str, str, Json, Json]] = Counter()
-    own: dict[int, frozenset[tuple[str, Json, Json]]] = {}
-    first: dict[int, Judgement] = {}
-    for exchange in exchanges:
-        description = descriptions[exchange.operation]
-        first[exchange.number] = judge_exchange(description, exchange, Memory())
-        # A refused request takes nothing; one without a clear answer may have taken its names.
-        if first[exchange.number].is_accepted or exchange.response is None or exchange.response.status >= 500:
-            decoded = decode(description, exchange.request)
-            own[exchange.number] = frozenset(claim for claim, _ in claims(description, decoded.document))
-            counted.update((exchange.operation, *claim) for claim in own[exchange.number])
+    """Each exchange judged with what the whole campaign knows of identifiers, and with the names in use before it."""
+    first = {e.number: judge_exchange(descriptions[e.operation], e, Memory()) for e in exchanges}
     works = memory_of(descriptions, ((exchange, first[exchange.number]) for exchange in exchanges)).works
+    used: set[tuple[str, str, Json, Json]] = set()
     final = {}
     for exchange in exchanges:
         description = descriptions[exchange.operation]
-        decoded = decode(description, exchange.request)
-        mine = own.get(exchange.number, frozenset())
-        taken = frozenset(
-            claim
-            for claim, _ in claims(description, decoded.document)
-            if counted[exchange.operation, *claim] > (claim in mine)
-        )
         judgement = first[exchange.number]
+        decoded = decode(description, exchange.request)
+        own = frozenset(claim for claim, _ in claims(description, decoded.document))
+        taken = frozenset(claim for claim in own if (exchange.operation, *claim) in used)
+        # A refused request takes nothing; one without a clear answer may have taken its names.
+        if judgement.is_accepted or exchange.response is None or exchange.response.status >= 500:
+            used.update((exchange.operation, *claim) for claim in own)
         if taken or judgement.answer.kind == "world":  # what is known of the campaign bears on nothing else
             judgement = judge_exchange(description, exchange, Memory(works=works, taken=taken))
         final[exchange.number] = judgement

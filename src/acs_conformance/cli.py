@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from acs_conformance import __version__, cli_proof, cli_reports
+from acs_conformance import __version__, cli_proof, cli_reports, cli_targets
 from acs_conformance.cli_progress import shown
 from acs_conformance.errors import AcsConformanceError, TargetUnreachable, UsageError
 
@@ -190,7 +190,7 @@ def run(
     from acs_conformance.profile import load
     from acs_conformance.run import Options, Run
 
-    profile = load(profile_name, Path.cwd()) if profile_name is not None else None
+    profile = load(profile_name, Path()) if profile_name is not None else None
     options = Options(
         operations=operations or (profile.operations if profile else ()),
         target_url=target_url,
@@ -312,5 +312,13 @@ def _progress(prepared: Run, chosen: Target, store: Store, folder: Path) -> Prog
     return progress
 
 
-for _command in (cli_proof.emulator, cli_proof.faults, cli_proof.prove, cli_reports.diff, cli_reports.statement):
+for _command in (
+    cli_proof.emulator,
+    cli_proof.faults,
+    cli_proof.prove,
+    cli_reports.diff,
+    cli_reports.statement,
+    cli_reports.trend,
+    cli_targets.targets,
+):
     cli.add_command(_command)

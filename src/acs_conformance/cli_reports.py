@@ -49,6 +49,35 @@ def diff(old: Path, new: Path, style: str) -> int:
 
 
 @click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The page; trend.html in DIR.")
+def trend(folder: Path, output: Path | None) -> None:
+    """Draw the course of many runs: every report.json below DIR, on one page that opens offline.
+
+    For each operation and target: verdicts over the runs, the timeline of every requirement whose verdict changed, open
+    questions that the target answered otherwise than before, and latency. Files that can't be read are told and
+    skipped.
+
+    \b
+    Examples:
+      acs-conformance trend reports
+      acs-conformance trend history -o public/index.html
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
+    from acs_conformance import report as reports
+    from acs_conformance.report import history as histories
+    from acs_conformance.report import trend as trends
+    from acs_conformance.report.files import write_text
+
+    history = histories.read(sorted(folder.rglob(reports.JSON_NAME)), reports.load)
+    for skipped in history.skipped:
+        click.echo(f"warning: {skipped.file}: {skipped.reason}", err=True)
+    if not history.runs:
+        raise UsageError(f"below {folder} there is no {reports.JSON_NAME} that can be read; a run writes one.")
+    page = output or folder / "trend.html"
+    click.echo(f"trend: {write_text(page, trends.render(history, page.parent))}")
+
+
+@click.command()
 @click.argument("report", type=_REPORT)
 @click.option("--format", "style", type=click.Choice(["html", "markdown", "pdf"]), default="html", show_default=True)
 @click.option(

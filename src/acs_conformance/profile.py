@@ -130,6 +130,16 @@ class Profile:
                 reason = f"can't be this: its {broken.validator} is {broken.validator_value}"
                 raise self.error(("bindings", path), reason)
 
+    def bindings_in(self, descriptions: Iterable[Description]) -> dict[str, str]:
+        """The bindings, with what has to equal a bound value and is not bound itself."""
+        followers = {
+            relation.of: self.bindings[relation.other]
+            for description in descriptions
+            for relation in description.relations
+            if relation.word == "equal" and relation.other is not None and relation.other in self.bindings
+        }
+        return {**followers, **self.bindings}
+
     def _check_name(self, key: Key, kind: str, name: str, known: Collection[str]) -> None:
         if name not in known:
             raise self.error(key, str(SelectionError(kind, name, known)))
@@ -168,8 +178,8 @@ def load(given: str, folder: Path) -> Profile:
     is_file = path.endswith(".toml") or "/" in path or "\\" in path
     if not is_file and not (folder / FILE).is_file():
         raise UsageError(
-            f"there is no {FILE} in {folder} to look up the profile {given!r} in. Write one as docs/targets.md shows, "
-            "or give the path of another file"
+            f"there is no {FILE} in {folder.resolve()} to look up the profile {given!r} in. "
+            "Write one as docs/targets.md shows, or give the path of another file"
         )
     source = profile_file.read(folder / path if is_file else folder / FILE)
     known = source.data["targets"]

@@ -56,7 +56,7 @@ def read(path: Path) -> TomlSource:
             is wrong, in the order of lines.
     """
     source = toml_source.read(path)
-    problems = list(_secrets(source)) or [*_misfits(source), *_infinite(source), *_reserved(source)]
+    problems = list(_secrets(source)) or [*_misfits(source), *_nan(source), *_reserved(source)]
     problems.sort(key=lambda problem: problem.line)
     if problems:
         first, *more = problems
@@ -194,9 +194,10 @@ def _toml(value: Json) -> str:
 # --- what the schema can't say ----------------------------------------------------------------------------------------
 
 
-def _infinite(source: TomlSource) -> Iterator[ProfileError]:
+def _nan(source: TomlSource) -> Iterator[ProfileError]:
+    """A number that is none is neither too small nor too large."""
     for key, value in _values(source.data):
-        if isinstance(value, float) and not math.isfinite(value):
+        if isinstance(value, float) and math.isnan(value):
             yield source.error(key, f"is no number. {_meaning(key)}")
 
 

@@ -125,7 +125,7 @@ class Session:
         self.seen: set[str] = set()
         spec = config.getoption("--acs-spec")
         named = config.getoption("--acs-profile")
-        profile = load(named, Path.cwd()) if named else None
+        profile = load(named, Path()) if named else None
         options = Options(
             operations=tuple(config.getoption("--acs-operation")) or (profile.operations if profile else ()),
             target_url=config.getoption("--acs-target"),

@@ -159,9 +159,8 @@ class Run:
     def context_without_secrets(self) -> Context:
         """The same, for requests that are shown and not sent."""
         profile = self.options.profile
-        return Context(
-            run_id=self.run_id, now=int(self.started_at), bindings=profile.bindings if profile is not None else {}
-        )
+        bindings = profile.bindings_in(self.descriptions.values()) if profile is not None else {}
+        return Context(run_id=self.run_id, now=int(self.started_at), bindings=bindings)
 
     def info(self, chosen: Target) -> RunInfo:
         """What the report says of the run."""

@@ -28,7 +28,7 @@ class TomlSource:
     path: Path
     text: str
     data: Mapping[str, Any]
-    #: Key -> line from 1. A key inside an inline table has the line on which the whole value begins.
+    #: Key -> the line from 1 on which it is first seen. One inside an inline table has that of the whole value.
     lines: Mapping[Key, int]
 
     def line(self, key: Key) -> int:
@@ -67,7 +67,7 @@ def read(path: Path) -> TomlSource:
     except UnicodeDecodeError as error:
         raise ProfileError(path, 0, "", f"is not UTF-8, as TOML is (byte {error.start})") from error
     try:
-        return TomlSource(path, text, tomllib.loads(text), dict(_lines(text)))
+        return TomlSource(path, text, tomllib.loads(text), _lines(text))
     except RecursionError as error:
         raise ProfileError(path, 0, "", "nests too deeply") from error
     except tomllib.TOMLDecodeError as error:
@@ -77,23 +77,24 @@ def read(path: Path) -> TomlSource:
         raise ProfileError(path, int(at[1]) if at else 0, "", reason) from None
 
 
-def _lines(text: str) -> Iterator[tuple[Key, int]]:
+def _lines(text: str) -> dict[Key, int]:
     """Every key of a valid document with its line: the document is read statement by statement."""
+    found: dict[Key, int] = {}
     table: Key = ()
     statement, start = "", 1
     for number, line in enumerate(text.split("\n"), 1):
         start = start if statement else number
         statement += f"{line}\n"
         try:
-            parsed = tomllib.loads(statement)
+            keys = list(_keys(tomllib.loads(statement)))
         except tomllib.TOMLDecodeError:
             continue  # a text or a list goes on in the next line
         is_header, statement = statement.lstrip().startswith("["), ""
-        if is_header:
-            table = max(_keys(parsed), key=len)
-            yield table, start
-        else:
-            yield from (((*table, *key), start) for key in _keys(parsed))
+        above = () if is_header else table
+        table = max(keys, key=len) if is_header else table
+        for key in keys:
+            found.setdefault((*above, *key), start)
+    return found
 
 
 def _keys(value: Any, above: Key = ()) -> Iterator[Key]:  # noqa: ANN401 - any TOML value

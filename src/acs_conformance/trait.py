@@ -326,7 +326,10 @@ def _effects(
 ) -> Iterator[Effect]:
     if reading.effect == "refuse":
         is_vacant = question.trait in ("empty-optional", "null-optional")
-        refusals = reading.refusals or (d.refusals.vacant if is_vacant else d.refusals.other)
+        usual = d.refusals.vacant if is_vacant else d.refusals.other
+        if question.trait == "in-use":  # said of the world as well as of the request
+            usual = (*usual, *d.world.forbidden)
+        refusals = reading.refusals or usual
         yield Effect("refuse", location, violation=Violation(key=question.key, location=location, refusals=refusals))
     elif reading.effect == "absent":
         yield Effect("remove", location)

@@ -44,9 +44,11 @@ def accept_cases(description: Description, strength: int, *, thorough: bool = Fa
     for number, row in enumerate(levels.rows(description, strength), 1):
         made.append(_pack(description, f"valid-{number:02}", _row_edits(description, row, number)))
     for number in (0, 1):
-        beside = tuple(_apart(description, tuple(_beside_limits(description, number))))
+        beside = (*_inner_counts(description, number), *_apart(description, tuple(_beside_limits(description, number))))
         if beside:
-            made.append(_pack(description, ("above-lower-limits", "below-upper-limits")[number], beside))
+            order = Edit("reorder", (), None, (_aspect(description, "response", "status", "reverse-order"),))
+            edits = (*beside, order) if number else beside
+            made.append(_pack(description, ("above-lower-limits", "below-upper-limits")[number], edits))
     for number, edits in enumerate(near_misses(description), 1):
         made.append(_pack(description, "near-miss" if number == 1 else f"near-miss-{number}", edits))
     for number, edits in enumerate(_unseen(description, made), 1):
@@ -175,6 +177,14 @@ def _notations(description: Description, row: Mapping[str, Level], number: int) 
             yield _mangle(description, name, word)
 
 
+def _inner_counts(description: Description, number: int) -> Iterator[Edit]:
+    """Item counts between the limits that the rows have, one for each request that has other edges to show."""
+    for path, node in description.nodes.items():
+        inner = levels.inner_counts(description, node) if node.type == "array" and "[]" not in path else []
+        if len(inner) > number:
+            yield _resize(description, path, tuple(path.split(".")), inner[number])
+
+
 def _beside_limits(description: Description, number: int) -> Iterator[Edit]:
     """The value one above the lower limit (0) or one below the upper limit (1), for every node that has one."""
     for path, node in description.nodes.items():
@@ -236,7 +246,8 @@ def _everything(description: Description) -> Iterator[Edit]:
         if not node.required and not path.endswith("[]"):
             yield _remove(description, path, location)
         if node.type == "array":
-            yield from (_resize(description, path, location, count) for count in levels.counts(description, node))
+            tried = (*levels.counts(description, node), *levels.inner_counts(description, node))
+            yield from (_resize(description, path, location, count) for count in tried)
         if _varies(description, node):
             yield from (_value(description, path, location, value) for value in values.accepted(description, path))
             if _is_plain_text(node):

@@ -8,9 +8,13 @@ pack that holds a culprit already found is explained.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from acs_conformance.cases.alphabet import name_of, shown
 from acs_conformance.cases.case import Case, Edit
 
+#: A character that no server refuses: those of the simplest request are like it.
+_USUAL = "a"
 #: Suspects of one pack that are tried one by one before parts of it are.
 _ONE_BY_ONE = 8
 
@@ -41,6 +45,8 @@ def explain(
             if not is_refused(_part(case, groups, "again")):
                 continue  # not refused again: a fault that shows now and then, which has no smallest part
             found = _smallest(case, groups, is_refused, may_go_on)
+        if found is not None and len(found) == 1:
+            _look_into(case, found[0], is_refused, may_go_on)
         culprits.update(aspect for edit in found or () for aspect in edit.aspects)
 
 
@@ -87,6 +93,33 @@ def _smallest(
                 break
             parts = min(len(groups), parts * 2)
     return tuple(edit for group in groups for edit in group)
+
+
+def _look_into(case: Case, edit: Edit, is_refused: Callable[[Case], bool], may_go_on: Callable[[], bool]) -> None:
+    """Tell what is wrong with a text that shows many things at once: its length, an end, or one character of it."""
+    text = edit.value
+    about = {aspect.partition("#")[0].rpartition(".")[2] for aspect in edit.aspects}
+    if edit.op != "set" or not isinstance(text, str) or len(text) < 2 or not about & {"pattern", "type"}:
+        return
+    characters = next((a for a in edit.aspects if a.partition("#")[0].rpartition(".")[2] == "pattern"), edit.aspects[0])
+    requirement = characters.partition("#")[0]
+
+    def is_still_refused(changed: str, aspect: str) -> bool:
+        other = Edit("set", edit.location, changed, (aspect,))
+        among = replace(case, steps=(tuple(other if each == edit else each for each in case.edits),))
+        return may_go_on() and is_refused(_part(among, [(other,)], f"text-{aspect.partition('#')[2]}"))
+
+    if is_still_refused(_USUAL * len(text), edit.aspects[0]):
+        return
+    for name, changed in (("first", text[0] + _USUAL), ("last", _USUAL + text[-1])):
+        if is_still_refused(changed, f"{requirement}#{name}-{shown(text[0 if name == 'first' else -1])}"):
+            return
+    suspects = list(dict.fromkeys(text))
+    while len(suspects) > 1 and may_go_on():
+        half = suspects[: len(suspects) // 2]
+        is_here = is_still_refused(f"{_USUAL}{''.join(half)}{_USUAL}", f"{requirement}#{len(half)}-of-{shown(half[0])}")
+        suspects = half if is_here else suspects[len(half) :]
+    is_still_refused(f"{_USUAL}{suspects[0]}{_USUAL}", f"{requirement}#{name_of(suspects[0])}")
 
 
 def _part(case: Case, groups: Sequence[tuple[Edit, ...]], name: str) -> Case:

@@ -21,6 +21,8 @@ PRESENT: Level = ("present", None)
 
 #: Items in a list that has no documented maximum, unless one of its enumerations is wider.
 _MANY = 5
+#: Item counts between the limits and those beside them that are tried; the rest is like them.
+_INNER = 2
 
 
 def leader(description: Description, path: str) -> str:
@@ -91,3 +93,9 @@ def counts(description: Description, node: Node) -> list[int]:
     high = int(node.schema.get("maxItems", max(_MANY, widest)))
     beside = high - 1 if "maxItems" in node.schema else low
     return [count for count in dict.fromkeys((low, low + 1, beside, high)) if low <= count <= high]
+
+
+def inner_counts(description: Description, node: Node) -> list[int]:
+    """A few item counts between these."""
+    edges = counts(description, node)
+    return [count for count in range(edges[0], edges[-1]) if count not in edges][:_INNER]

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from acs_conformance.cases import alphabet, texts, values
-from acs_conformance.cases.levels import counts, followers, leader
+from acs_conformance.cases.levels import counts, followers, inner_counts, leader
 from acs_conformance.description import Description, Json, Node, Relation, steps
 from acs_conformance.emulator.fault import Call
 from acs_conformance.emulator.validation import Breach, find
@@ -108,7 +108,7 @@ def _optional(d: Description, node: Node) -> Iterator[Strict]:
 
 def _counts(d: Description, node: Node) -> Iterator[Strict]:
     tried = counts(d, node)
-    for count in tried:
+    for count in sorted((*tried, *inner_counts(d, node))):
         exactly = _some(node, lambda v, n=count: isinstance(v, list) and len(v) == n)
         yield _fault(d, f"{node.path}.type", "refuse-count", f"{count} items are refused", exactly, str(count))
     for low, high in itertools.pairwise(tried):

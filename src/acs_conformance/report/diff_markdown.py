@@ -5,6 +5,7 @@ In: the data of `diff.compare`. Out: text in GitHub Flavored Markdown.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -70,18 +71,33 @@ def _requirements(heading: str, found: list[Data]) -> Iterator[str]:
     if not found:
         return
     yield f"### {heading} ({len(found):,})"
-    lines = [line for change in found[:_SHOWN] for line in _requirement(change)]
+    # Requirements that fail for one cause share its findings: these are told once.
+    causes: dict[tuple[str, ...], list[Data]] = defaultdict(list)
+    for change in found[:_SHOWN]:
+        causes[tuple(finding["id"] for finding in change["findings"]) or (change["id"],)].append(change)
+    lines = [line for changes in causes.values() for line in _of_one_cause(changes)]
     yield "\n".join([*lines, *_more(found)])
 
 
-def _requirement(change: Data) -> Iterator[str]:
-    yield f"- {code(change['id'])}: {change['old']} → {change['new']}. {prose(change['claim'])}"
-    if change["reason"] and not change["findings"]:
-        yield f"  - {code(change['reason'])}"
-    for finding in change["findings"]:
+def _of_one_cause(changes: list[Data]) -> Iterator[str]:
+    findings = changes[0]["findings"]
+    if len(changes) == 1:
+        yield f"- {_requirement(changes[0])}"
+    else:
+        yield f"- for {plural(len(findings), 'cause')}, {plural(len(changes), 'requirement')}:"
+    for finding in findings:
         yield f"  - received {code(finding['received'])}, allowed {code(finding['allowed'])}"
         if finding["replay"]:
             yield f"  - again: {code(finding['replay'], 1_000)}"
+    if len(changes) == 1:
+        if changes[0]["reason"] and not findings:
+            yield f"  - {code(changes[0]['reason'])}"
+    else:
+        yield from (f"  - {_requirement(change)}" for change in changes)
+
+
+def _requirement(change: Data) -> str:
+    return f"{code(change['id'])}: {change['old']} → {change['new']}. {prose(change['claim'])}"
 
 
 def _readings(found: list[Data]) -> Iterator[str]:
