@@ -589,11 +589,11 @@ CONTRADICTIONS = [
     Broken(
         "keyword-of-an-answer-that-nobody-evaluates",
         "description: The id of the job.\n                    minLength: 1\n",
-        "description: The id of the job.\n                    minimum: 1\n",
-        "minimum is not checked in an answer",
-        "minimum: 1",
+        "description: The id of the job.\n                    default: x\n",
+        "default is not checked in an answer",
+        "default: x",
         after="The id of the job",
-        pointer=f"{RESPONSES}/200/{JSON}/properties/TaskId/minimum",
+        pointer=f"{RESPONSES}/200/{JSON}/properties/TaskId/default",
     ),
     Broken(
         "relation-between-two-types",

@@ -71,17 +71,26 @@ def member_claims(prefix: str, schema: Mapping[str, Json], body: Mapping[str, Js
             continue
         if name in schema.get("required", []):
             yield f"{path}.required", True, ""
-        value = body[name]
-        if not _TYPES[member["type"]](value):
-            yield f"{path}.type", False, f"{name} is {_shown(value)}"
-            continue
-        yield f"{path}.type", True, ""
-        for keyword, is_kept in _KEYWORDS.items():
-            # A row's own Code pattern chose the row, so it is not a claim about the body.
-            if keyword in member and not (prefix == "error" and name == "Code"):
-                yield f"{path}.{keyword}", is_kept(member[keyword], value), f"{name} is {_shown(value)}"
-        if member["type"] == "object":
-            yield from member_claims(path, member, value)
+        # A row's own Code pattern chose the row, so it is not a claim about the body.
+        skipped = ("pattern", "enum") if (prefix, name) == ("error", "Code") else ()
+        yield from _value_claims(path, name, member, body[name], skipped)
+
+
+def _value_claims(
+    path: str, name: str, schema: Mapping[str, Json], value: Json, skipped: tuple[str, ...] = ()
+) -> Iterator[tuple[str, bool, str]]:
+    if not _TYPES[schema["type"]](value):
+        yield f"{path}.type", False, f"{name} is {_shown(value)}"
+        return
+    yield f"{path}.type", True, ""
+    for keyword, is_kept in _KEYWORDS.items():
+        if keyword in schema and keyword not in skipped:
+            yield f"{path}.{keyword}", is_kept(schema[keyword], value), f"{name} is {_shown(value)}"
+    if schema["type"] == "object":
+        yield from member_claims(path, schema, value)
+    elif schema["type"] == "array":
+        for index, item in enumerate(value):
+            yield from _value_claims(f"{path}[]", f"{name}[{index}]", schema["items"], item)
 
 
 _TYPES: Mapping[str, Callable[[Json], bool]] = {
@@ -99,6 +108,10 @@ _KEYWORDS: Mapping[str, Callable[[Json, Json], bool]] = {
     "minLength": lambda limit, value: len(value) >= limit,
     "pattern": lambda pattern, value: compiled(pattern).fullmatch(value) is not None,
     "enum": lambda options, value: value in options,
+    "minimum": lambda limit, value: value >= limit,
+    "maximum": lambda limit, value: value <= limit,
+    "minItems": lambda limit, value: len(value) >= limit,
+    "maxItems": lambda limit, value: len(value) <= limit,
 }
 
 

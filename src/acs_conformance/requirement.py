@@ -19,7 +19,7 @@ from acs_conformance.gateway_checks import Checks
 
 #: Keywords of a request's schema that are claims by themselves, in the order in which a validator looks at them.
 REQUEST_KEYWORDS = ("type", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems")
-_RESPONSE_KEYWORDS = ("type", "minLength", "pattern", "enum")
+_RESPONSE_KEYWORDS = ("type", "enum", "pattern", "minLength", "minimum", "maximum", "minItems", "maxItems")
 
 Kind = Literal["request", "response", "error", "availability", "gateway"]
 
@@ -203,7 +203,7 @@ def _of_answers(description: Description) -> Iterator[Requirement]:
 
 def _of_members(
     description: Description,
-    prefix: Literal["response", "error"],
+    prefix: str,
     schema: Mapping[str, Json],
     line: int,
     *,
@@ -212,17 +212,28 @@ def _of_members(
     for name, member in schema.get("properties", {}).items():
         path = f"{prefix}.{name}"
         if name in schema.get("required", []):
-            yield _new(description, f"{path}.required", prefix, path, f"{path} is present", line)
-        for keyword in _RESPONSE_KEYWORDS:
-            if keyword in member and f"{name}.{keyword}" not in skip:
-                claim = f"{path} keeps {keyword} {member[keyword]}"
-                yield _new(description, f"{path}.{keyword}", prefix, path, claim, line)
-        if member.get("x-never-repeats") and prefix == "response":
-            yield _new(description, f"{path}.unique", prefix, path, f"{path} never repeats", line)
-        if member.get("type") == "object":
-            yield from (
-                _rename(inner, description, f"{path}", name) for inner in _of_members(description, prefix, member, line)
-            )
+            yield _new(description, f"{path}.required", _kind(path), path, f"{path} is present", line)
+        skipped = tuple(entry.partition(".")[2] for entry in skip if entry.startswith(f"{name}."))
+        yield from _of_value(description, path, member, line, skipped)
+
+
+def _of_value(
+    description: Description, path: str, schema: Mapping[str, Json], line: int, skip: tuple[str, ...] = ()
+) -> Iterator[Requirement]:
+    for keyword in _RESPONSE_KEYWORDS:
+        if keyword in schema and keyword not in skip:
+            claim = f"{path} keeps {keyword} {schema[keyword]}"
+            yield _new(description, f"{path}.{keyword}", _kind(path), path, claim, line)
+    if schema.get("x-never-repeats") and _kind(path) == "response":
+        yield _new(description, f"{path}.unique", "response", path, f"{path} never repeats", line)
+    if schema.get("type") == "object":
+        yield from _of_members(description, path, schema, line)
+    elif schema.get("type") == "array":
+        yield from _of_value(description, f"{path}[]", schema["items"], line)
+
+
+def _kind(path: str) -> Literal["response", "error"]:
+    return "response" if path.startswith("response") else "error"
 
 
 def _of_gateway(description: Description, checks: Checks) -> Iterator[Requirement]:
@@ -236,13 +247,6 @@ def _of_gateway(description: Description, checks: Checks) -> Iterator[Requiremen
     for member in _of_members(description, "error", checks.error, line):
         yield dataclasses.replace(member, kind="gateway", conditional=True)
     yield _new(description, "availability", "availability", "", "no request is answered 5xx or not at all", line)
-
-
-def _rename(inner: Requirement, description: Description, path: str, name: str) -> Requirement:
-    """`inner` was derived as if its object were the whole body; put the object's name into its key."""
-    prefix, _, rest = inner.key.partition(".")
-    key = f"{prefix}.{name}.{rest}"
-    return _new(description, key, inner.kind, f"{path}.{rest.rpartition('.')[0]}", inner.claim, inner.line)
 
 
 def _new(

@@ -260,6 +260,8 @@ class Builder:
             schema["properties"] = {
                 name: self._answer(member, is_code=is_row and name == "Code") for name, member in members.items()
             }
+        if "items" in schema:
+            schema["items"] = self._answer(self._expand(schema["items"], place.at("items"), place.names))
         return schema
 
     def _rows(self, extension: str, errors: Mapping[str, ErrorRow]) -> dict[str, tuple[str, ...]]:

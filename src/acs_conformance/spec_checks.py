@@ -36,7 +36,12 @@ _PARTICULAR = frozenset[str]().union(*_KEYWORDS.values())
 #: Keywords that only an answer may have.
 _ANSWERS_ONLY = frozenset({"const", "oneOf", "x-never-repeats"})
 #: What the judge holds a member of an answer to, and what is for people.
-_OF_ANSWERS = frozenset({"type", "required", "properties", "minLength", "pattern", "enum", "x-never-repeats"})
+_OF_ANSWERS = frozenset(
+    {
+        *("type", "required", "properties", "items", "x-never-repeats"),
+        *("enum", "pattern", "minLength", "minimum", "maximum", "minItems", "maxItems"),
+    }
+)
 _FOR_PEOPLE = frozenset({"description", "examples"})
 
 #: Items beyond which no list fits into a request target, however short they are.
@@ -194,6 +199,8 @@ def _plain(schema: Mapping[str, Json]) -> Json:
     kept = {k: v for k, v in schema.items() if k not in _FOR_PEOPLE}
     if "properties" in kept:
         kept["properties"] = {name: _plain(member) for name, member in kept["properties"].items()}
+    if "items" in kept:
+        kept["items"] = _plain(kept["items"])
     if "required" in kept:
         kept["required"] = sorted(kept["required"])
     return kept

@@ -15,6 +15,7 @@ from acs_conformance.gateway_checks import Signing
 
 Op = Literal[
     "set",  # put `value` at `location`
+    "put",  # have what is optional at `location`, at its simplest unless it is there
     "remove",  # take `location` away
     "resize",  # make the list at `location` have `value` items, each valid and different
     "copy",  # put what stands at the location `value` at `location`

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from acs_conformance.cases.case import Case, Edit
-from acs_conformance.cases.values import is_open
+from acs_conformance.cases.texts import is_open
 from acs_conformance.description import Description, Json, Location
 
 #: Keywords whose first case is the one beside the limit: that one meets all surroundings, the others are further off.
@@ -122,10 +122,11 @@ def _among(case: Case, edits: tuple[Edit, ...]) -> Case:
 def around(case: Case, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
     """The surroundings without what touches the place of the violation."""
     places = [edit.location for step in case.steps for edit in step if edit.op != "resize"]
-    return tuple(edit for edit in edits if not any(_touch(edit, place) for place in places))
+    return tuple(edit for edit in edits if not any(touch(edit, place) for place in places))
 
 
-def _touch(edit: Edit, place: Location) -> bool:
+def touch(edit: Edit, place: Location) -> bool:
+    """Whether an edit changes what is at a place, or what it is inside of; making a list longer does not."""
     shared = min(len(edit.location), len(place))
     return edit.location[:shared] == place[:shared] and not (edit.op == "resize" and len(place) > len(edit.location))
 

@@ -8,6 +8,7 @@ requirement's id, so that the same run gives the same values whatever the worker
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,12 +16,12 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
 
-from acs_conformance.cases import values
+from acs_conformance.cases import texts, values
+from acs_conformance.cases.alphabet import charset
 from acs_conformance.cases.case import Case, Edit
 from acs_conformance.cases.reject import place, places
 from acs_conformance.description import Description, Node
 from acs_conformance.requirement import Requirement
-from acs_conformance.trait import validator_of
 from acs_conformance.wire import BIG
 
 _BACKEND = "acs-conformance"
@@ -100,39 +101,30 @@ def _strategy(description: Description, node: Node, keyword: str) -> st.SearchSt
     made = _raw_strategy(description, node, keyword)
     if made is None:
         return None
-    own = validator_of(description, node.path)
-
-    def breaks_this_alone(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-        if value == "" and node.is_parameter and not node.required:
-            return False  # whether it is there at all is an open question
-        errors = {str(error.validator) for error in own.iter_errors(value)}
-        # A wrong type hides what the other keywords would say.
-        return "type" in errors if keyword == "type" else errors == {keyword}
-
-    return made.filter(breaks_this_alone)
+    return made.filter(lambda value: values.breaks_alone(description, node.path, keyword, value))
 
 
 def _raw_strategy(description: Description, node: Node, keyword: str) -> st.SearchStrategy[Any] | None:
     schema = node.schema
-    inside = st.text(st.sampled_from(values.characters(description, node.path)), max_size=20)
+    letters = st.sampled_from(texts.characters(description, node.path))
+    inside = st.text(letters, max_size=20)
     anything = st.characters(exclude_categories=["Cs"])
-    if keyword == "pattern" and values.charset(schema["pattern"]):
+    if keyword == "pattern" and charset(schema["pattern"]):
         return st.tuples(inside, st.text(anything, min_size=1, max_size=2), inside).map("".join)
-    if keyword == "maxLength":
+    if keyword == "maxLength" and texts.is_free(description, node.path):
         high = schema["maxLength"]
-        letters = st.sampled_from(values.characters(description, node.path))
         return st.text(letters, min_size=high + 1, max_size=high * 3)
     if keyword == "minimum":
-        return st.integers(-BIG, schema["minimum"] - 1)
+        return st.integers(-BIG, math.ceil(schema["minimum"]) - 1)
     if keyword == "maximum":
-        return st.integers(schema["maximum"] + 1, BIG - 1)
+        return st.integers(math.floor(schema["maximum"]) + 1, BIG - 1)
     if keyword == "enum" and node.type == "string":
         options = st.sampled_from(schema["enum"])
         piece = st.text(anything, min_size=1, max_size=2)
         return st.one_of(
             st.tuples(options, piece).map("".join), st.tuples(piece, options).map("".join), st.text(anything)
         )
-    if keyword == "enum" and node.type == "integer":
+    if keyword == "enum" and node.type in ("integer", "number"):
         return st.integers(-BIG, BIG - 1)
     if keyword == "type" and node.location == "json":
         return _json(node)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from acs_conformance.cases.alphabet import name_of, shown
 from acs_conformance.cases.case import Case, Edit
-from acs_conformance.cases.values import name_of, shown
 
 #: A character that no server refuses: those of the simplest request are like it.
 _USUAL = "a"

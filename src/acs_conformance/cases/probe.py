@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from acs_conformance.cases import values
+from acs_conformance.cases.alphabet import shown
 from acs_conformance.cases.case import Case, Edit, single
 from acs_conformance.description import Description, Location, Node, Question, steps
 
@@ -39,7 +40,7 @@ def _schema(d: Description, question: Question) -> Probes:
         if d.nodes[path].type == "array":  # for a list, a probe is a number of valid items
             yield f"{probe}-items", (Edit("resize", _at(path), probe),)
             continue
-        yield values.shown(str(probe)), (Edit("set", _at(path), probe),)
+        yield shown(str(probe)), (Edit("set", _at(path), probe),)
 
 
 def _relation(d: Description, question: Question) -> Probes:
@@ -209,7 +210,7 @@ HOSTILE: Mapping[str, str] = {
 }
 
 
-#: Items of a list that has no documented limit; so many make a long request, for which it may be refused.
+#: Items beyond what anybody sends; so many may make a request that is refused for its length.
 _DOZENS = 30
 
 
@@ -221,7 +222,7 @@ def hostile_cases(description: Description) -> Iterator[Case]:
     """
     key = description.id("availability")
     places = [node for node in description.nodes.values() if node.type == "string" and "enum" not in node.schema]
-    strict = [node for node in places if "pattern" in node.schema]
+    strict = [node for node in places or description.parameters[:1] if "pattern" in node.schema or not places]
     free = [node for node in places if "pattern" not in node.schema]
     for turn, (word, text) in enumerate(HOSTILE.items()):
         if strict:
@@ -241,6 +242,6 @@ def hostile_cases(description: Description) -> Iterator[Case]:
             edit = Edit("text", (name,), json.dumps(value))
             yield single(f"{key}#{name}-{word}", description.operation, "robust", (edit,))
     for path, node in description.nodes.items():
-        if node.type == "array" and "maxItems" not in node.schema:
+        if node.type == "array":
             edit = Edit("resize", _at(path), _DOZENS)
             yield single(f"{key}#{path}-many-items", description.operation, "robust", (edit,))

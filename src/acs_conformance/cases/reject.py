@@ -43,7 +43,8 @@ def place(description: Description, path: str, count: int) -> tuple[Location, tu
             if count > 1 and not resize:
                 low = int(description.nodes[path_of(tuple(location))].schema.get("minItems", 0))
                 resize = (Edit("resize", tuple(location), max(count, low)),)
-            location.append(count - 1)
+            # Lists inside items have one item, the first.
+            location.append(0 if any(isinstance(above, int) for above in location) else count - 1)
         else:
             location.append(step)
     return tuple(location), resize

@@ -108,8 +108,9 @@ def _document(
     document = base_document(description, context, salt)
     edited: set[Location] = set()
     for edit in edits:
-        if edit.op in ("resize", "remove", "mangle", *_VALUES):
-            below = ("",) if edit.op in ("mangle", "wrap", "unwrap", "stringify") else ()  # these need the value itself
+        if edit.op in ("put", "resize", "remove", "mangle", *_VALUES):
+            # These need the value itself.
+            below = ("",) if edit.op in ("put", "mangle", "wrap", "unwrap", "stringify") else ()
             document = _with_ancestors(description, document, (*edit.location, *below), context, salt)
         if edit.op == "resize":
             node = description.nodes[f"{path_of(edit.location)}[]"]

@@ -7,21 +7,14 @@ node's own schema, and values that the page leaves open are left out.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from jsonschema.protocols import Validator
-
-from acs_conformance.cases.alphabet import BEYOND_ASCII, CONTROLS, PRINTABLE
+from acs_conformance.cases import texts
+from acs_conformance.cases.alphabet import BEYOND_ASCII, CONTROLS, PRINTABLE, charset, name_of, shown
 from acs_conformance.description import Description, Json, Node
 from acs_conformance.trait import validator_of
-from acs_conformance.violation import compiled, validator
-from acs_conformance.wire import BIG
-
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-#: Texts without a documented limit are tried up to this length; a question may keep them shorter.
-_UNLIMITED = 64
+from acs_conformance.wire import BIG, compact
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,59 +26,17 @@ class Value:
     value: Json
 
 
-def name_of(char: str) -> str:
-    """A character as it stands in an aspect: U+0020."""
-    return f"U+{ord(char):04X}"
-
-
-@functools.lru_cache(maxsize=512)
-def charset(pattern: str) -> str | None:
-    """The ASCII characters that a pattern of the form "any of these, any number" admits; None for any other pattern."""
-    regex = compiled(pattern)
-    inside = "".join(char for char in (*CONTROLS, *PRINTABLE) if regex.fullmatch(char))
-    if len(inside) < 2 or not regex.fullmatch(inside) or not regex.fullmatch(inside[::-1] * 2):
-        return None
-    ordered = "".join(char for char in _LETTERS if char in inside)
-    return ordered + "".join(char for char in inside if char not in ordered)
-
-
-def characters(description: Description, path: str) -> str:
-    """The characters that a text at `path` is built from: its documented set, or the set of ids where there is none."""
-    pattern = description.nodes[path].schema.get("pattern")
-    return (charset(pattern) if pattern else None) or _LETTERS
-
-
-def is_open(description: Description, path: str, value: Json) -> bool:
-    """Whether a question about values at `path` is raised by `value`; what breaks the schema anyhow raises none."""
-    if not validator_of(description, path).is_valid(value):
-        return False
-    return any(matcher.is_valid(value) for matcher in _questions(description, path))
-
-
-@functools.lru_cache(maxsize=1024)
-def _questions(description: Description, path: str) -> tuple[Validator, ...]:
-    return tuple(
-        validator(question.matches or {})
-        for question in description.questions
-        if question.at == path and not question.unless_derived
-    )
-
-
-def is_acceptable(description: Description, path: str, value: Json) -> bool:
-    """Whether `value` keeps the node's own schema and raises no question."""
-    return bool(validator_of(description, path).is_valid(value)) and not is_open(description, path, value)
-
-
 # --- what has to be accepted ----------------------------------------------------------------------------------------
 
 
 def accepted(description: Description, path: str) -> list[Value]:
     """Boundary values that the node has to take; for texts see `texts`."""
     node = description.nodes[path]
-    found = {"integer": _integers, "boolean": _booleans}.get(node.type, _nothing)(node)
+    made = {"integer": _numbers, "number": _numbers, "boolean": _booleans}.get(node.type, _nothing)
+    found = made(node)
     if "enum" in node.schema:
         found = [Value("enum", str(value), value) for value in node.schema["enum"]]
-    return [value for value in found if is_acceptable(description, path, value.value)]
+    return [value for value in found if texts.is_acceptable(description, path, value.value)]
 
 
 def _nothing(_node: Node) -> list[Value]:
@@ -96,7 +47,7 @@ def _booleans(_node: Node) -> list[Value]:
     return [Value("type", "true", True), Value("type", "false", False)]
 
 
-def _integers(node: Node) -> list[Value]:
+def _numbers(node: Node) -> list[Value]:
     low, high = node.schema.get("minimum"), node.schema.get("maximum")
     found = []
     if low is not None:
@@ -105,44 +56,10 @@ def _integers(node: Node) -> list[Value]:
         found += [Value("maximum", str(high - 1), high - 1), Value("maximum", str(high), high)]
     if low is None and high is None:
         found += [Value("type", "1", 1), Value("type", "0", 0)]
+    if node.type == "number":
+        fraction = high - 0.25 if low is None and high is not None else (low or 0) + 0.25
+        found.insert(1, Value("type", str(fraction), fraction))
     return found
-
-
-def lengths(description: Description, path: str) -> list[int]:
-    """Lengths that a text has to be taken in: both limits and one beside each."""
-    node = description.nodes[path]
-    low = max(1, int(node.schema.get("minLength", 1)))
-    high = int(node.schema.get("maxLength", _UNLIMITED))
-    candidates = dict.fromkeys((low, low + 1, high - 1 if "maxLength" in node.schema else low, high))
-    return [
-        n
-        for n in candidates
-        if low <= n <= high and is_acceptable(description, path, characters(description, path)[0] * n)
-    ]
-
-
-#: Characters that a server may treat apart at the ends of a name; they have the first turns there.
-_NOTABLE = "-_0Aa9Zz"
-
-
-def text(description: Description, path: str, length: int, turn: int) -> str:
-    """A text of `length` characters that shows as many characters as it can; at the set's own length each of them once.
-
-    Args:
-        description: the contract.
-        path: of the node, whose characters are used.
-        length: in characters.
-        turn: varies the first and the last character, the ones that are notable at the ends first.
-    """
-    letters = characters(description, path)
-    ends = [char for char in _NOTABLE if char in letters]
-    ends += [char for char in letters if char not in ends]
-    first, last = ends[turn % len(ends)], ends[(turn + 1) % len(ends)]
-    if length == 1 or first == last:
-        return first * length
-    shift = turn % len(letters)
-    middle = [char for char in letters[shift:] + letters[:shift] if char not in (first, last)] or [first]
-    return first + "".join(middle[i % len(middle)] for i in range(length - 2)) + last
 
 
 # --- what has to be refused -----------------------------------------------------------------------------------------
@@ -160,10 +77,16 @@ def refused(description: Description, path: str, *, thorough: bool = False) -> l
     turn = list(description.nodes).index(path)
     found = [*_types(node, thorough), *_enumeration(node, thorough), *_characters(node, turn, thorough)]
     found += [*_lengths(description, node, thorough), *_ranges(node)]
-    own = validator_of(description, path)
-    # Whether an optional parameter without a text is there at all is an open question.
-    is_asked = not node.required and node.is_parameter
-    return [v for v in found if not own.is_valid(v.value) and not (is_asked and v.value == "")]
+    return [value for value in found if breaks_alone(description, path, value.keyword, value.value)]
+
+
+def breaks_alone(description: Description, path: str, keyword: str, value: Json) -> bool:
+    """Whether `value` breaks just this keyword of the node, and is no matter of an open question."""
+    node = description.nodes[path]
+    if value == "" and node.is_parameter and not node.required:
+        return False  # whether it is there at all is an open question
+    broken = {str(error.validator) for error in validator_of(description, path).iter_errors(value)}
+    return "type" in broken if keyword == "type" else broken == {keyword}  # a wrong type hides all else
 
 
 #: A value of each JSON type, and of each shape that is easily taken for another one.
@@ -187,18 +110,17 @@ def _types(node: Node, thorough: bool) -> Iterator[Value]:
         "object": {"x": "x"},
         "empty-object": {},
         "in-list": [documented],
-        "as-text": str(documented),
+        "as-text": compact(documented),
+        "digits": "1",
     }
     skip = {
-        "string": {"text", "empty-text", "as-text"},
-        "integer": {"zero", "number"},
+        "string": {"text", "empty-text", "as-text", "digits"},
+        "integer": {"zero", "number", "digits"},  # as text it is digits
         "number": {"zero", "number", "fraction"},
         "boolean": {"true", "false"},
-        "object": {"object", "empty-object", "in-list", "as-text"},
-        "array": {"list", "empty-list", "in-list", "as-text"},
+        "object": {"object", "empty-object", "in-list", "as-text", "digits"},
+        "array": {"list", "empty-list", "in-list", "as-text", "digits"},
     }[node.type]
-    if node.type not in ("string", "integer"):
-        skip = skip | {"in-list", "as-text"}
     if not thorough and node.type != "integer":
         skip = skip | {"false", "zero", "fraction"}
     for aspect, value in shapes.items():
@@ -239,16 +161,17 @@ def _enumeration(node: Node, thorough: bool) -> Iterator[Value]:
     options = node.schema.get("enum")
     if not options:
         return
-    if node.type == "integer":
+    if node.type in ("integer", "number"):
         low, high = min(options), max(options)
         further = (99, -99, high + 2**32) if thorough else ()
-        for value in dict.fromkeys((high + 1, low - 1, high + 2, 10, high + 256, low + 2**32, *further)):
+        for value in dict.fromkeys((high + 1, low - 1, high + 2, 10, high + 256, low + 2**32, -1, *further)):
             if value not in options:
                 yield Value("enum", str(value), value)
         return
     misses: dict[str, None] = {}
     for option in options:
-        for miss in (option.upper(), f"{option} ", f" {option}", option[:-1], f"{option}x", f"{option}\n"):
+        cased = (option.upper(), option.lower())
+        for miss in (*cased, f"{option} ", f" {option}", option[:-1], f"{option}x", f"{option}\n"):
             misses.setdefault(miss)
     first = options[0]
     for miss in (
@@ -270,15 +193,6 @@ def _enumeration(node: Node, thorough: bool) -> Iterator[Value]:
     for miss in misses:
         if miss not in options:
             yield Value("enum", shown(miss), miss)
-
-
-def shown(text: str) -> str:
-    """A text as it stands in an aspect: visible ASCII as it is, everything else by its code, "empty" for nothing."""
-    if not text:
-        return "empty"
-    if len(text) > 40:
-        return f"{len(text)}-characters"
-    return "".join(char if "!" <= char <= "~" and char != "#" else f"<{name_of(char)}>" for char in text)
 
 
 #: Controls that trimming, line-wise anchors, C strings and terminals treat apart; the others take turns over the nodes.
@@ -358,18 +272,16 @@ def _around(node: Node, inside: str, char: str, where: str) -> str:
 
 
 def _lengths(description: Description, node: Node, thorough: bool) -> Iterator[Value]:
-    letters = characters(description, node.path)
-    if node.schema.get("minLength", 0) > 0:
-        low = node.schema["minLength"]
-        for length in dict.fromkeys((low - 1, 0)):
-            yield Value("minLength", str(length), (letters * low)[:length])
-    if "maxLength" in node.schema:
-        high = node.schema["maxLength"]
-        far = (high * 2 + 1, 255, 257, 512) if thorough else ()
-        # No more than that: what follows from the value grows with it, and a request has to stay below 8 KiB.
-        for length in dict.fromkeys((high + 1, high + 2, high * 2, 256, 1000, 2048, *far)):
-            if length > high:
-                yield Value("maxLength", str(length), (letters * (length // len(letters) + 1))[:length])
+    low, high = int(node.schema.get("minLength", 0)), node.schema.get("maxLength")
+    below = dict.fromkeys((low - 1, 0)) if low > 0 else {}
+    far = (high * 2 + 1, 255, 257, 512) if thorough and high is not None else ()
+    # No more than that: what follows from the value grows with it, and a request has to stay below 8 KiB.
+    above = dict.fromkeys((high + 1, high + 2, high * 2, 256, 1000, 2048, *far)) if high is not None else {}
+    for keyword, tried in (("minLength", below), ("maxLength", [length for length in above if length > high])):
+        for length in tried:
+            text = texts.fitting(description, node.path, length)
+            if text is not None:
+                yield Value(keyword, str(length), text)
 
 
 def _ranges(node: Node) -> Iterator[Value]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 
-from acs_conformance.cases import values
-from acs_conformance.cases.accept import counts, followers, leader
+from acs_conformance.cases import alphabet, texts, values
+from acs_conformance.cases.levels import counts, followers, leader
 from acs_conformance.description import Description, Json, Node, Relation, steps
 from acs_conformance.emulator.fault import Call
 from acs_conformance.emulator.validation import Breach, find
-from acs_conformance.faults.kind import Blind, Strict, at, texts
+from acs_conformance.faults.kind import Blind, Strict, at, texts_of
+from acs_conformance.faults.showing import can_be_alike, can_be_broken, has_strings, is_inside, most
 
 Refuses = Callable[[Call], bool]
 
@@ -57,7 +58,7 @@ def conditions(description: Description) -> dict[str, Refuses]:
                     isinstance(value, list) and len(value) == n for value in at(call, path)
                 )
         elif node.type == "string" and "enum" not in node.schema:
-            lengths = values.lengths(description, node.path)
+            lengths = texts.lengths(description, node.path)
             for length in dict.fromkeys((lengths[0], lengths[-1])) if lengths else ():
                 found[f"{node.path}={length}-characters"] = lambda call, path=path, n=length: any(
                     isinstance(value, str) and len(value) == n for value in at(call, path)
@@ -96,9 +97,10 @@ def _optional(d: Description, node: Node) -> Iterator[Strict]:
         holders = find(call.document, parent)
         return any(isinstance(holder, dict) and path[-1] not in holder for _, holder in holders)
 
-    yield _fault(d, f"{node.path}.default", "require", f"{node.path} is required", is_absent)
+    keyword = "default" if "default" in node.schema else "type"
+    yield _fault(d, f"{node.path}.{keyword}", "require", f"{node.path} is required", is_absent)
     yield _fault(d, f"{node.path}.type", "refuse-present", f"{node.path} is refused", _some(node, lambda _: True))
-    if "default" in node.schema and values.is_acceptable(d, node.path, node.schema["default"]):
+    if "default" in node.schema and texts.is_acceptable(d, node.path, node.schema["default"]):
         default = node.schema["default"]
         says = f"{node.path}: the default is refused when it is said"
         yield _fault(d, f"{node.path}.default", "refuse-explicit", says, _some(node, lambda v: v == default))
@@ -122,16 +124,19 @@ def _enumerations(d: Description, node: Node) -> Iterator[Strict]:
         forgotten = _some(node, lambda v, o=option.value: v == o)
         says = f"{node.path}: {option.aspect} is refused"
         yield _fault(d, f"{node.path}.enum", "forget", says, forgotten, option.aspect)
-    if "[]" in node.path:
+    if most(d, node.path) < 2:
+        return
+    if not any(relation.word == "unique" and relation.of == node.path for relation in d.relations):
         different = lambda call: len({repr(v) for v in at(call, path)}) < len(at(call, path))  # noqa: E731
         yield _fault(d, f"{node.path}.enum", "demand-different", f"{node.path} may not repeat", different)
+    if len(values.accepted(d, node.path)) > 1:
         same = lambda call: len({repr(v) for v in at(call, path)}) > 1  # noqa: E731
         yield _fault(d, f"{node.path}.enum", "demand-same", f"{node.path} has to be the same in all items", same)
 
 
 def _texts(d: Description, node: Node) -> Iterator[Strict]:  # noqa: C901 - a line for each operator
     """Every documented character, at every place, and every documented length, for itself and what has to equal it."""
-    letters = values.characters(d, node.path)
+    letters, firsts, lasts = (known(d, node.path) for known in (texts.characters, texts.firsts, texts.lasts))
     keyword = "pattern" if "pattern" in node.schema else "type"
     key = f"{node.path}.{keyword}"
 
@@ -142,35 +147,36 @@ def _texts(d: Description, node: Node) -> Iterator[Strict]:  # noqa: C901 - a li
     # Names that are the same in each request of a run can't show a character of their own.
     plain = {char for char in letters if char in "acdeilnmofrtuphs-0123456789"} if node.identifier else set()
     for char in letters:
-        name = values.name_of(char)
+        name = alphabet.name_of(char)
         if char not in plain:
             yield fault("refuse-character", f"{char} is refused", lambda t, c=char: c in t, name)
-        yield fault(
-            "refuse-first", f"{char} is refused as the first", lambda t, c=char: t[:1] == c, name, exhaustive=True
-        )
-        yield fault(
-            "refuse-last", f"{char} is refused as the last", lambda t, c=char: t[-1:] == c, name, exhaustive=True
-        )
-    for operator, says, is_refused in (
-        ("digits-only", "a text of digits only is refused", str.isdigit),
-        ("no-upper-case", "upper case is refused", lambda t: any(c.isupper() for c in t)),
-        ("letter-first", "a letter has to be first", lambda t: not t[:1].isalpha()),
-        ("alphanumeric-last", "a letter or digit has to be last", lambda t: not t[-1:].isalnum()),
-        ("letter-or-digit-first", "a letter or digit has to be first", lambda t: not t[:1].isalnum()),
-        ("no-double-hyphen", "two hyphens in a row are refused", lambda t: "--" in t),
+        if char in firsts:
+            says = f"{char} is refused as the first"
+            yield fault("refuse-first", says, lambda t, c=char: t[:1] == c, name, exhaustive=True)
+        if char in lasts:
+            says = f"{char} is refused as the last"
+            yield fault("refuse-last", says, lambda t, c=char: t[-1:] == c, name, exhaustive=True)
+    if node.identifier == "bound" and texts.is_free(d, node.path) and any(map(str.isdigit, letters)):
+        yield fault("digits-only", "a text of digits only is refused", str.isdigit)
+    for operator, says, is_refused, shown_by in (
+        ("no-upper-case", "upper case is refused", lambda t: any(c.isupper() for c in t), letters),
+        ("letter-first", "a letter has to be first", lambda t: not t[:1].isalpha(), firsts),
+        ("alphanumeric-last", "a letter or digit has to be last", lambda t: not t[-1:].isalnum(), lasts),
+        ("letter-or-digit-first", "a letter or digit has to be first", lambda t: not t[:1].isalnum(), firsts),
     ):
-        if operator == "no-double-hyphen" or (operator == "digits-only" and node.identifier != "bound"):
-            continue
-        yield fault(operator, says, is_refused)
-    for length in values.lengths(d, node.path):
+        if any(map(is_refused, shown_by)):
+            yield fault(operator, says, is_refused)
+    lengths = texts.lengths(d, node.path)
+    for length in lengths:
         says = f"a text of {length} characters is refused"
         yield fault("refuse-length", says, lambda t, n=length: len(t) == n, str(length))
-    low, high = values.lengths(d, node.path)[0], values.lengths(d, node.path)[-1]
-    for limit in (32, 36, 50, 60, high - 1):
+    low, high = lengths[0], lengths[-1]
+    for limit in dict.fromkeys((32, 36, 50, 60, high - 1)):
         if low < limit < high:
             yield fault("shorter-limit", f"more than {limit} are refused", lambda t, n=limit: len(t) > n, str(limit))
     for limit in (2, 3, 4, 6):
-        yield fault("longer-minimum", f"fewer than {limit} are refused", lambda t, n=limit: len(t) < n, str(limit))
+        if low < limit:
+            yield fault("longer-minimum", f"fewer than {limit} are refused", lambda t, n=limit: len(t) < n, str(limit))
     for other in followers(d, node.path):
         full = _some(d.nodes[other], lambda v, n=high: isinstance(v, str) and len(v) == n)
         yield _fault(d, f"{other}.type", "refuse-follower", f"{other} of full length is refused", full)
@@ -195,31 +201,35 @@ def _numbers(d: Description, node: Node) -> Iterator[Strict]:
 def _notations(d: Description, node: Node) -> Iterator[Strict]:
     """JSON that says the same in another way."""
     name = node.path
-    for operator, is_refused in {
-        "blanks": lambda t: t != t.strip() or ": " in t,
-        "escapes": lambda t: "\\u" in t,
-    }.items():
+    words: dict[str, Callable[[str], object]] = {"blanks": lambda t: t != t.strip() or ": " in t}
+    if has_strings(d, name):
+        words["escapes"] = lambda t: "\\u" in t
+    for operator, is_refused in words.items():
         yield _fault(
             d,
             f"{name}.content",
             "refuse-notation",
             f"{name}: JSON with {operator} is refused",
-            lambda call, r=is_refused: bool(r(texts(call).get(name, ""))),
+            lambda call, r=is_refused: bool(r(texts_of(call).get(name, ""))),
             operator,
         )
 
-    def is_reordered(call: Call) -> bool:
-        for path, other in d.nodes.items():
-            if other.type == "object" and path.startswith(name):
-                documented = [child.name for child in d.children(path)]
-                for _, value in find(call.document, steps(path)):
-                    if isinstance(value, dict) and [m for m in documented if m in value] != [
-                        m for m in value if m in documented
-                    ]:
-                        return True
-        return False
+    several = [
+        (steps(path), [child.name for child in d.children(path)])
+        for path, other in d.nodes.items()
+        if other.type == "object" and (path == name or is_inside(path, name)) and len(d.children(path)) > 1
+    ]
 
-    yield _fault(d, f"{name}.content", "refuse-notation", f"{name}: members have to be in order", is_reordered, "order")
+    def is_reordered(call: Call) -> bool:
+        return any(
+            isinstance(value, dict) and [m for m in documented if m in value] != [m for m in value if m in documented]
+            for path, documented in several
+            for _, value in find(call.document, path)
+        )
+
+    if several:
+        says = f"{name}: members have to be in order"
+        yield _fault(d, f"{name}.content", "refuse-notation", says, is_reordered, "order")
 
 
 def _relations(d: Description, relation: Relation) -> Iterator[Strict]:
@@ -238,7 +248,7 @@ def _relations(d: Description, relation: Relation) -> Iterator[Strict]:
             pairs = itertools.product(mine, others) if relation.other else itertools.combinations(mine, 2)
             return any(are_alike(a, b) for a, b in pairs)
 
-        if relation.word in ("unique", "distinct"):
+        if relation.word in ("unique", "distinct") and can_be_alike(d, relation, operator):
             says = f"{relation.key}: values that are alike ({operator}) count as equal"
             yield _fault(d, relation.key, "alike", says, refuses, operator)
 
@@ -246,11 +256,21 @@ def _relations(d: Description, relation: Relation) -> Iterator[Strict]:
 def _pairs(d: Description) -> Iterator[Strict]:
     """Only when two documented values meet."""
     for (left, is_left), (right, is_right) in itertools.combinations(conditions(d).items(), 2):
-        if left.partition("=")[0] == right.partition("=")[0]:
+        if not _can_meet(left, right):
             continue
         both: Refuses = lambda call, a=is_left, b=is_right: a(call) and b(call)  # noqa: E731
         says = f"{left} together with {right} is refused"
         yield _fault(d, "response.status", "refuse-pair", says, both, f"{left}+{right}")
+
+
+def _can_meet(one: str, other: str) -> bool:
+    """Whether two conditions can hold at once: nothing has two values, and what is inside of something absent none."""
+    (path, _, value), (path_2, _, value_2) = one.partition("="), other.partition("=")
+    if path == path_2:
+        return False
+    gone = [p for p, v in ((path, value), (path_2, value_2)) if v == "absent"]
+    there = [p for p, v in ((path, value), (path_2, value_2)) if v != "absent"]
+    return not any(is_inside(p, q) for p in there for q in gone)
 
 
 def overlooking_when(description: Description) -> Iterator[Blind]:
@@ -262,7 +282,9 @@ def overlooking_when(description: Description) -> Iterator[Blind]:
             for keyword in ("required", "pattern", "enum", "maxLength", "minLength", "minimum", "maximum", "type"):
                 has = node.required if keyword == "required" else keyword in node.schema
                 plain_text = keyword == "type" and node.location == "query" and node.type == "string"
-                if not has or plain_text or _overlap(about, node.path, keyword):
+                if not has or plain_text or not can_be_broken(description, node, keyword):
+                    continue
+                if _overlap(about, node.path, keyword) or not _can_meet(name, f"{node.path}=broken"):
                     continue
 
                 def overlooks(_call: Call, breach: Breach, path: str = node.path, word: str = keyword) -> bool:
@@ -279,5 +301,6 @@ def overlooking_when(description: Description) -> Iterator[Blind]:
 
 def _overlap(about: str, path: str, keyword: str) -> bool:
     """Whether breaking a rule of `path` decides by itself whether the condition on `about` holds."""
-    inside = about.startswith(path) or path.startswith(f"{about}[]") or path == about
-    return inside and not (path.startswith(f"{about}[]") and keyword != "type")
+    if path == about or is_inside(about, path):
+        return True
+    return path.startswith(f"{about}[]") and keyword == "type"

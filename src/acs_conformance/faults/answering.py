@@ -6,14 +6,18 @@ each single requirement.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from acs_conformance.description import Description, Json
+from acs_conformance.description import Description, Json, Node
 from acs_conformance.emulator.fault import Call, Memory
 from acs_conformance.emulator.validation import Breach
 from acs_conformance.faults.kind import Spoiled, When, body_of, every, with_body, with_members
+from acs_conformance.faults.showing import can_be_broken, is_inside
 from acs_conformance.message import RawResponse
+from acs_conformance.requirement import REQUEST_KEYWORDS
+from acs_conformance.violation import validator
 
 Spoil = Callable[[Call, list[Breach], RawResponse, Memory], RawResponse]
 
@@ -92,23 +96,116 @@ def _bodies(d: Description, prefix: str, when: When) -> Iterator[Spoiled]:
     yield _fault(d, f"{prefix}.type", "body", "the body is wrapped", wrapped, when, "wrapped")
 
 
-def _members(d: Description, prefix: str, names: list[str], when: When) -> Iterator[Spoiled]:
-    for name in names:
-        key = f"{prefix}.{name}"
-        yield _fault(d, f"{key}.required", "drop", f"{name} is left out", _without(name), when)
+def _members(d: Description, prefix: str, schema: Json, when: When) -> Iterator[Spoiled]:
+    """What each member can lack, at any depth: it is left out, of another type, of another name, or beyond a limit."""
+    for place, member, is_required in _places(schema):
+        path = ".".join(place).replace(".[]", "[]")
+        name = place[-1]
+        key = f"{prefix}.{path}"
+        if is_required:
+            yield _fault(d, f"{key}.required", "drop", f"{path} is left out", _changed(place, _drop), when)
+            lower = name[:1].lower() + name[1:]
+            says = f"{path} begins with a small letter"
+            yield _fault(d, f"{key}.required", "rename", says, _changed(place, _rename(lower)), when)
         for kind, value in _ILL_TYPED.items():
-            if kind == "empty" and (prefix, name) == ("error", "Code"):
+            if _fits(member["type"], value):
+                continue
+            if kind == "empty" and (prefix, path) == ("error", "Code"):
                 continue  # an empty code is another code, which the operator `code` makes
-            yield _fault(d, f"{key}.type", "ill-typed", f"{name} is {kind}", _put({name: value}), when, kind)
+            yield _fault(d, f"{key}.type", "ill-typed", f"{path} is {kind}", _changed(place, _set(value)), when, kind)
+        for keyword, make in _BEYOND.items():
+            is_empty = keyword == "minLength" and member.get(keyword) == 1  # `ill-typed` has made it empty
+            if keyword in member and (prefix, path) != ("error", "Code") and not is_empty:
+                spoil = _changed(place, _set_by(make, member))
+                yield _fault(d, f"{key}.{keyword}", "beyond", f"{path} breaks its {keyword}", spoil, when)
 
-        def lower(
-            _call: Call, _found: list[Breach], response: RawResponse, _memory: Memory, name: str = name
-        ) -> RawResponse:
-            body = body_of(response)
-            body[name[:1].lower() + name[1:]] = body.pop(name, None)
-            return with_body(response, body)
 
-        yield _fault(d, f"{key}.required", "rename", f"{name} begins with a small letter", lower, when)
+#: A change of one member: the object or list it is in, and its name or place there.
+Edit = Callable[[Json, Json], None]
+
+
+def _places(schema: Json, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Json, bool]]:
+    """Where each member of a body is, its schema, and whether it has to be there."""
+    for name, member in schema.get("properties", {}).items():
+        place = (*above, name)
+        yield place, member, name in schema.get("required", [])
+        while member["type"] == "array":
+            place, member = (*place, "[]"), member["items"]
+            yield place, member, False
+        yield from _places(member, place)
+
+
+def _changed(place: tuple[str, ...], edit: Edit) -> Spoil:
+    """Changes a member wherever it is in the body."""
+
+    def spoil(_call: Call, _found: list[Breach], response: RawResponse, _memory: Memory) -> RawResponse:
+        body = body_of(response)
+        _edit(body, place, edit)
+        return with_body(response, body)
+
+    return spoil
+
+
+def _edit(value: Json, place: tuple[str, ...], edit: Edit) -> None:
+    keys = range(len(value)) if place[0] == "[]" else [place[0]] if place[0] in value else []
+    for key in reversed(keys):
+        if len(place) == 1:
+            edit(value, key)
+        else:
+            _edit(value[key], place[1:], edit)
+
+
+def _drop(holder: Json, key: Json) -> None:
+    del holder[key]
+
+
+def _rename(name: str) -> Edit:
+    def edit(holder: Json, key: Json) -> None:
+        holder[name] = holder.pop(key)
+
+    return edit
+
+
+def _set(value: Json) -> Edit:
+    def edit(holder: Json, key: Json) -> None:
+        holder[key] = value
+
+    return edit
+
+
+def _set_by(make: Callable[[Json, Json], Json], member: Json) -> Edit:
+    def edit(holder: Json, key: Json) -> None:
+        holder[key] = make(member, holder[key])
+
+    return edit
+
+
+#: Keyword -> a value beside what it allows, given the schema and the value there is.
+_BEYOND: dict[str, Callable[[Json, Json], Json]] = {
+    "minLength": lambda schema, value: value[: schema["minLength"] - 1],
+    "enum": lambda schema, _value: f"{schema['enum'][0]}x" if schema["type"] == "string" else max(schema["enum"]) + 1,
+    "minimum": lambda schema, _value: schema["minimum"] - 1,
+    "maximum": lambda schema, _value: schema["maximum"] + 1,
+    "minItems": lambda schema, value: value[: schema["minItems"] - 1],
+    "maxItems": lambda schema, value: (value * (schema["maxItems"] + 1))[: schema["maxItems"] + 1],
+}
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+}
+
+
+def _fits(kind: str, value: Json) -> bool:
+    """Whether a value is of a type after all; an empty text is as good as none."""
+    if isinstance(value, bool) and kind != "boolean":
+        return False
+    return value != "" and isinstance(value, _TYPES[kind])
 
 
 def _successes(d: Description) -> Iterator[Spoiled]:
@@ -117,12 +214,13 @@ def _successes(d: Description) -> Iterator[Spoiled]:
             d, "response.status", "status", f"a success is {status}", _status(status), _is_success, str(status)
         )
     yield from _bodies(d, "response", _is_success)
-    yield from _members(d, "response", list(d.success_schema.get("properties", {})), _is_success)
+    yield from _members(d, "response", d.success_schema, _is_success)
 
 
 def _errors(d: Description) -> Iterator[Spoiled]:
     yield from _bodies(d, "error", _is_error)
-    yield from _members(d, "error", ["RequestId", "Code", "Message"], _is_error)
+    if d.errors:
+        yield from _members(d, "error", next(iter(d.errors.values())).schema, _is_error)
 
     def no_period(_call: Call, _found: list[Breach], response: RawResponse, _memory: Memory) -> RawResponse:
         return with_members(response, {"Message": str(body_of(response)["Message"]).rstrip(".")})
@@ -134,6 +232,11 @@ def _errors(d: Description) -> Iterator[Spoiled]:
     yield _fault(d, "error.Message.pattern", "message", "it ends otherwise", other_end, _is_error, "other-end")
 
 
+def _alone(d: Description, name: str) -> bool:
+    """Whether some breach may be answered by this row only: a server that never uses another one shows nothing."""
+    return (name,) in (d.refusals.absent, d.refusals.vacant, d.refusals.other)
+
+
 def answerable(d: Description) -> list[str]:
     """Error rows that a request can bring about."""
     return list(dict.fromkeys((*d.refusals.absent, *d.refusals.vacant, *d.refusals.other)))
@@ -141,10 +244,9 @@ def answerable(d: Description) -> list[str]:
 
 def _rows(d: Description) -> Iterator[Spoiled]:
     """Each row with another status, and with another spelling of its code."""
-    for name in answerable(d):
+    for name in filter(functools.partial(_alone, d), answerable(d)):
 
         def is_row(_call: Call, found: list[Breach], _memory: Memory, name: str = name) -> bool:
-            # Only where no other row may answer as well: a server that never uses this one shows nothing.
             return bool(found) and all(breach.rows == (name,) for breach in found)
 
         for status in (200, 401, 403, 404, 409, 422, 429, 500, 503):
@@ -159,7 +261,10 @@ def _rows(d: Description) -> Iterator[Spoiled]:
             "empty": "",
             "prefixed": f"Client.{name}",
         }
+        documented = validator(d.errors[name].schema["properties"]["Code"])
         for detail, code in spellings.items():
+            if documented.is_valid(code):
+                continue  # the same in other letters, or with a suffix that it may have
             says = f"{name} is spelt {code!r}"
             yield _fault(d, f"error.{name}", "code", says, _put({"Code": code}), is_row, detail)
 
@@ -169,11 +274,7 @@ def _codes(d: Description) -> Iterator[Spoiled]:
     world = (*d.world.missing, *d.world.forbidden)
     for node in d.nodes.values():
         names = ["required"] if node.required else []
-        names += [
-            k
-            for k in ("type", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems")
-            if k in node.schema
-        ]
+        names += [k for k in REQUEST_KEYWORDS if k in node.schema and can_be_broken(d, node, k)]
         for keyword in names:
             if keyword == "type" and node.location == "query" and node.type == "string":
                 continue
@@ -185,8 +286,7 @@ def _codes(d: Description) -> Iterator[Spoiled]:
 
             key = f"{node.path}.{keyword}"
             for row in (*answerable(d), *world, "BadRequest"):
-                # What an id that is under test names may not exist, so such an answer can't be told from a right one.
-                if row in world and _names_the_world(d, node.path):
+                if row in world and not _can_be_looked_up(d, node.path):
                     continue
 
                 def is_wrong(
@@ -196,25 +296,27 @@ def _codes(d: Description) -> Iterator[Spoiled]:
 
                 status = d.errors[row].status if row in d.errors else 400
                 spoil = _other_row(row, status)
-                if row in answerable(d) and not _can_differ(d, node.is_parameter, keyword, row):
+                if row in answerable(d) and not _can_differ(d, node, keyword, row):
                     continue
                 yield _fault(d, key, "answer", f"a breach of {key} is answered {status} {row}", spoil, is_wrong, row)
 
 
-def _names_the_world(d: Description, path: str) -> bool:
-    """Whether breaking the node changes or hides an identifier: its own, or one inside it."""
-    return any(
-        node.identifier in ("bound", "run") and (other == path or other.startswith((f"{path}.", f"{path}[]")))
-        for other, node in d.nodes.items()
-    )
+def _can_be_looked_up(d: Description, path: str) -> bool:
+    """Whether an answer about the world is wrong where just this node is broken: all that is named is known to work.
+
+    What an id that is under test names may not exist. Where the description marks no ids, any value may be what is
+    looked up, and such an answer can't be told from a right one either.
+    """
+    named = [other for other, node in d.nodes.items() if node.identifier in ("bound", "run")]
+    return bool(named) and not any(other == path or is_inside(other, path) for other in named)
 
 
-def _can_differ(d: Description, is_parameter: bool, keyword: str, row: str) -> bool:
+def _can_differ(d: Description, node: Node, keyword: str, row: str) -> bool:
     """Whether some breach of the keyword may not be answered by `row`."""
     if keyword == "required":
-        return row not in (d.refusals.absent if is_parameter else d.refusals.vacant)
-    if keyword in ("minLength", "minItems"):
-        return row not in d.refusals.vacant
+        return row not in (d.refusals.absent if node.is_parameter else d.refusals.vacant)
+    if keyword in ("minLength", "minItems") and node.schema[keyword] == 1:
+        return row not in d.refusals.vacant  # only nothing at all is too little
     return row not in d.refusals.other
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from acs_conformance.cases import values
+from acs_conformance.cases.texts import is_open
 from acs_conformance.description import Description, Json, get
 from acs_conformance.emulator.fault import Call
 from acs_conformance.emulator.validation import Breach
@@ -22,7 +22,7 @@ def overlooking_beside(description: Description) -> Iterator[Blind]:
             if sibling is node or "enum" not in sibling.schema:
                 continue
             for value in sibling.schema["enum"]:
-                if values.is_open(description, sibling.path, value):
+                if is_open(description, sibling.path, value):
                     continue
                 for keyword in ("required", "pattern", "maxLength", "minLength", "type"):
                     if not (node.required if keyword == "required" else keyword in node.schema):

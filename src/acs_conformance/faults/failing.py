@@ -6,14 +6,26 @@ bring it down.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import unquote_plus
 
-from acs_conformance.cases import values
+from acs_conformance.cases import texts
 from acs_conformance.description import Description, steps
 from acs_conformance.emulator.fault import Call, Memory
 from acs_conformance.emulator.validation import Breach, find
-from acs_conformance.faults.kind import Blind, Seed, Spoiled, Strict, at, body_of, every, texts, with_body, with_members
+from acs_conformance.faults.kind import (
+    Blind,
+    Seed,
+    Spoiled,
+    Strict,
+    at,
+    body_of,
+    every,
+    texts_of,
+    with_body,
+    with_members,
+)
 from acs_conformance.message import RawResponse
 from acs_conformance.wire import depth
 
@@ -173,32 +185,33 @@ def _hostile(d: Description) -> Iterator[Seed]:
         "very-long": lambda _c, t: len(t) > 4000,
         "deep-nesting": lambda _c, t: depth(t) > 40,
         "very-deep-nesting": lambda _c, t: depth(t) > 1000,
-        "many-digits": lambda _c, t: any(len(part) > 4000 and part.isdigit() for part in t.split("=")),
+        "many-digits": lambda _c, t: re.search("[0-9]{4001}", t),
         "lone-surrogate": lambda _c, t: "\\ud8" in t,
         "invalid-utf-8": lambda _c, t: any("\udc80" <= char <= "\udcff" for char in t),
         "form-body": lambda c, _t: bool(c.request.body),
         "other-method": lambda c, _t: c.request.method != d.method,
-        "unknown-parameter": lambda c, _t: any(name not in d.nodes for name in texts(c)),
+        "unknown-parameter": lambda c, _t: any(name not in d.nodes for name in texts_of(c)),
         "repeated-parameter": lambda c, _t: "repeated-parameter" in c.traits,
         "unknown-member": lambda c, _t: "unknown-member" in c.traits,
         "duplicate-member": lambda c, _t: "duplicate-member" in c.traits,
         "many-members": lambda _c, t: t.count(":") > 200,
-        "no-query": lambda c, _t: not c.request.query,
         "many-items": lambda c, _t: any(isinstance(v, list) and len(v) > 20 for v in c.document.values()),
         "scalar-for-structure": lambda c, _t: any(
-            texts(c).get(name, "").strip() in ("7", "true", '"x"') for name in d.json_parameters
+            texts_of(c).get(name, "").strip() in ("7", "true", '"x"') for name in d.json_parameters
         ),
-        "null-for-structure": lambda c, _t: any(texts(c).get(name, "").strip() == "null" for name in d.json_parameters),
+        "null-for-structure": lambda c, _t: any(
+            texts_of(c).get(name, "").strip() == "null" for name in d.json_parameters
+        ),
         "null-item": lambda _c, t: "[null" in t or ",null]" in t,
         "not-json": lambda c, _t: any(
-            texts(c).get(name, "") in ("x", "") for name in d.json_parameters if name in texts(c)
+            texts_of(c).get(name, "") in ("x", "") for name in d.json_parameters if name in texts_of(c)
         ),
         "empty-list": lambda _c, t: t.endswith("=[]") or "=[]&" in t,
-        "not-a-number": lambda c, _t: any(texts(c).get(name, "0").isalpha() for name in d.integer_parameters),
+        "not-a-number": lambda c, _t: any(texts_of(c).get(name, "0").isalpha() for name in d.integer_parameters),
     }
     for word, is_hit in words.items():
-        if word == "no-query":
-            continue  # the form body's case has none either, and is the other operator's
+        if not _can_happen(d, word):
+            continue
 
         def when(
             call: Call, _found: list[Breach], _memory: Memory, is_hit: Callable[[Call, str], object] = is_hit
@@ -220,6 +233,34 @@ def _hostile(d: Description) -> Iterator[Seed]:
         )
 
 
+def _can_happen(d: Description, word: str) -> bool:
+    """Whether the operation has the parameters with which this can be sent."""
+    by_type = {kind: [node for node in d.parameters if node.type == kind] for kind in ("array", "object")}
+    return bool(
+        {
+            "many-digits": d.integer_parameters,
+            "not-a-number": d.integer_parameters,
+            "many-items": by_type["array"],
+            "null-item": any(node.type == "array" for node in d.nodes.values()),
+            "empty-list": by_type["object"] or any("minItems" in node.schema for node in by_type["array"]),
+            "lone-surrogate": any(node.type == "string" and node.location == "json" for node in d.nodes.values()),
+            "unknown-member": any(node.type == "object" for node in d.nodes.values()),
+            "duplicate-member": any(node.type == "object" for node in d.nodes.values()),
+            **dict.fromkeys(_OF_JSON, d.json_parameters),
+        }.get(word, True)
+    )
+
+
+_OF_JSON = (
+    "deep-nesting",
+    "very-deep-nesting",
+    "many-members",
+    "scalar-for-structure",
+    "null-for-structure",
+    "not-json",
+)
+
+
 # --- only for the longest id ------------------------------------------------------------------------------------------
 
 
@@ -227,7 +268,7 @@ def _longest(d: Description) -> Iterator[Seed]:
     """Answers that are wrong only where an identifier is as long as it may be."""
     for path, node in d.nodes.items():
         lengths = (
-            values.lengths(d, path) if node.type == "string" and "enum" not in node.schema and not node.derived else []
+            texts.lengths(d, path) if node.type == "string" and "enum" not in node.schema and not node.derived else []
         )
         if not lengths:
             continue

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import parse_qsl
 
-from acs_conformance.description import Json, get
+from acs_conformance.description import Description, Json, get
 from acs_conformance.emulator.fault import Call, Fault, Memory
 from acs_conformance.emulator.validation import Breach, find
 from acs_conformance.message import RawResponse
@@ -21,6 +21,9 @@ from acs_conformance.message import RawResponse
 FoundAt = Literal["standard", "exhaustive"]
 
 When = Callable[[Call, list[Breach], Memory], bool]
+
+#: Whether a breach is overlooked.
+Overlooks = Callable[[Call, Breach], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,7 @@ class Blind(Seed):
     """A server that does not see some breaches."""
 
     #: Whether it overlooks this breach.
-    overlooks: Callable[[Call, Breach], bool]
+    overlooks: Overlooks
     #: Only in these calls.
     when: When | None = None
 
@@ -52,6 +55,26 @@ class Blind(Seed):
         if self.when is not None and not self.when(call, found, memory):
             return found
         return [breach for breach in found if not self.overlooks(call, breach)]
+
+
+def blind(
+    d: Description,
+    key: str,
+    operator: str,
+    says: str,
+    overlooks: Overlooks,
+    detail: str = "",
+    *,
+    exhaustive: bool = False,
+) -> Blind:
+    """A server that overlooks something in all calls; `key` names the requirement."""
+    return Blind(
+        id=f"{d.id(key)}!{operator}{f'#{detail}' if detail else ''}",
+        operator=operator,
+        says=says,
+        overlooks=overlooks,
+        found_at="exhaustive" if exhaustive else "standard",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +125,17 @@ def value_of(call: Call, breach: Breach) -> Json:
         return None
 
 
-def texts(call: Call) -> dict[str, str]:
+def by_value(path: str, keyword: str, lets_pass: Callable[[Json], bool]) -> Overlooks:
+    """Overlooks a breach of this keyword at this path where the value is one that `lets_pass`."""
+    return lambda call, breach: breach.path == path and breach.keyword == keyword and lets_pass(value_of(call, breach))
+
+
+def of_text(lets_pass: Callable[[str], object]) -> Callable[[Json], bool]:
+    """A test of texts as one of any values."""
+    return lambda value: isinstance(value, str) and bool(lets_pass(value))
+
+
+def texts_of(call: Call) -> dict[str, str]:
     """The parameters as texts, the first of each name."""
     found: dict[str, str] = {}
     for name, text in parse_qsl(call.request.query, keep_blank_values=True, errors="surrogateescape"):

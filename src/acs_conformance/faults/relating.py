@@ -11,6 +11,7 @@ from acs_conformance.description import Description, Json, Location, Relation, s
 from acs_conformance.emulator.fault import Call
 from acs_conformance.emulator.validation import Breach, find
 from acs_conformance.faults.kind import Blind
+from acs_conformance.faults.showing import least, most
 
 #: The values that a relation is about, each with its place.
 Found = list[tuple[Location, Json]]
@@ -48,15 +49,19 @@ def _pairs(found: Found) -> list[tuple[int, int]]:
 
 
 def _unique(d: Description, relation: Relation) -> Iterator[tuple[str, str, IsSeen]]:
-    yield "neighbours-only", "only neighbours are compared", lambda _c, f: any(j == i + 1 for i, j in _pairs(f))
     yield "apart-only", "neighbours are not compared", lambda _c, f: any(j > i + 1 for i, j in _pairs(f))
-    yield "first-only", "only with the first one", lambda _c, f: any(i == 0 for i, _ in _pairs(f))
-    yield "last-only", "only with the last one", lambda _c, f: any(j == len(f) - 1 for _, j in _pairs(f))
-    yield "two-only", "only where there are two", lambda _c, f: len(f) == 2
-    yield "three-up", "only where there are three or more", lambda _c, f: len(f) > 2
-    yield "few-only", "only where there are fewer than five", lambda _c, f: len(f) < 5
-    for child in d.children(relation.of.rpartition(".")[0]):
-        if len(child.schema.get("enum", ())) < 2:
+    if most(d, relation.of) > 2:
+        yield "neighbours-only", "only neighbours are compared", lambda _c, f: any(j == i + 1 for i, j in _pairs(f))
+        yield "first-only", "only with the first one", lambda _c, f: any(i == 0 for i, _ in _pairs(f))
+        yield "last-only", "only with the last one", lambda _c, f: any(j == len(f) - 1 for _, j in _pairs(f))
+        yield "two-only", "only where there are two", lambda _c, f: len(f) == 2
+    if least(d, relation.of) < 3:
+        yield "three-up", "only where there are three or more", lambda _c, f: len(f) > 2
+    if most(d, relation.of) > 4:
+        yield "few-only", "only where there are fewer than five", lambda _c, f: len(f) < 5
+    item = relation.of.rpartition(".")[0]
+    for child in d.children(item) if item.endswith("[]") else ():
+        if child.path == relation.of or len(child.schema.get("enum", ())) < 2:
             continue
         same = _same_beside(steps(child.path))
         yield f"same-{child.name}-only", f"only where {child.name} is equal", lambda c, f, s=same: any(s(c, f))
@@ -73,7 +78,7 @@ def _same_beside(path: tuple[str, ...]) -> Callable[[Call, Found], list[bool]]:
     return same
 
 
-def _distinct(_d: Description, relation: Relation) -> Iterator[tuple[str, str, IsSeen]]:
+def _distinct(d: Description, relation: Relation) -> Iterator[tuple[str, str, IsSeen]]:
     other = steps(relation.other or "")
 
     def equal(call: Call, found: Found) -> list[int]:
@@ -81,8 +86,10 @@ def _distinct(_d: Description, relation: Relation) -> Iterator[tuple[str, str, I
         others = [value for _, value in find(call.document, other)]
         return [position for position, (_, value) in enumerate(found) if value in others]
 
-    yield "first-only", "only the first one is compared", lambda c, f: 0 in equal(c, f)
-    yield "last-only", "only the last one is compared", lambda c, f: len(f) - 1 in equal(c, f)
+    if most(d, relation.of) > 1:
+        yield "first-only", "only the first one is compared", lambda c, f: 0 in equal(c, f)
+        yield "last-only", "only the last one is compared", lambda c, f: len(f) - 1 in equal(c, f)
+        yield "single-only", "only where there is one", lambda _c, f: len(f) == 1
     yield "later-only", "the first one is not compared", lambda c, f: any(n > 0 for n in equal(c, f))
-    yield "single-only", "only where there is one", lambda _c, f: len(f) == 1
-    yield "many-only", "only where there are several", lambda _c, f: len(f) > 1
+    if least(d, relation.of) < 2:
+        yield "many-only", "only where there are several", lambda _c, f: len(f) > 1

@@ -1,0 +1,93 @@
+"""Levels: what of a request varies, each with the values that meet those of everything else.
+
+In: a description, a strength. Out: factors with their levels, and the rows of a covering array. Optional parts, counts
+and both limits of each value are levels; the values beside the limits come once, packed, and what is inside the items
+of a list takes turns.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from acs_conformance.cases import covering, texts, values
+from acs_conformance.description import Description, Node
+
+#: The kind of thing that varies, and its value.
+Level = tuple[str, Any]
+
+ABSENT: Level = ("absent", None)
+PRESENT: Level = ("present", None)
+
+#: Items in a list that has no documented maximum, unless one of its enumerations is wider.
+_MANY = 5
+
+
+def leader(description: Description, path: str) -> str:
+    """The path whose value `path` has to equal, or `path` itself."""
+    return next((r.other for r in description.relations if r.word == "equal" and r.of == path and r.other), path)
+
+
+def followers(description: Description, path: str) -> list[str]:
+    """Paths whose values have to equal the one at `path`."""
+    return [r.of for r in description.relations if r.word == "equal" and r.other == path]
+
+
+@functools.lru_cache(maxsize=64)
+def rows(description: Description, strength: int) -> tuple[dict[str, Level], ...]:
+    """Path -> level, in as few rows as it takes; what is inside an absent object has no level."""
+    found = _factors(description)
+    within = {path: (above, ABSENT) for path in found for above in [_optional_above(description, path)] if above}
+    return tuple(covering.rows(found, strength, within))
+
+
+def _optional_above(description: Description, path: str) -> str | None:
+    """The nearest optional object that `path` is inside of."""
+    above = description.nodes.get(description.nodes[path].parent)
+    while above is not None and above.required:
+        above = description.nodes.get(above.parent)
+    return above.path if above is not None else None
+
+
+def _factors(description: Description) -> dict[str, list[Level]]:
+    factors: dict[str, list[Level]] = {}
+    for path, node in description.nodes.items():
+        if "[]" in path or leader(description, path) != path:
+            continue
+        levels = [] if node.required else [ABSENT]
+        levels += _levels(description, node)
+        # A text whose characters have their places varies in each row, whatever else does.
+        if len(levels) > 1 or (levels and node.type == "string" and not texts.is_free(description, path)):
+            factors[path] = levels
+    return factors
+
+
+def _levels(description: Description, node: Node) -> list[Level]:
+    if node.type == "object" or node.derived:
+        return [] if node.required else [PRESENT]
+    if node.type == "array":
+        return [("count", count) for count in counts(description, node)]
+    if node.type == "string" and "enum" not in node.schema:
+        return [("length", length) for length in outer_lengths(description, node.path)]
+    options = values.accepted(description, node.path)
+    edges = options if len(options) <= 3 or "enum" in node.schema else [options[0], options[-1]]
+    return [("value", value) for value in edges]
+
+
+def outer_lengths(description: Description, path: str) -> tuple[int, ...]:
+    """The lengths at the limits, and where only a few are known those of the examples."""
+    found = texts.lengths(description, path)
+    own = {len(str(example)) for example in description.nodes[path].examples}
+    inner = [length for length in found[1:-1] if length in own and not texts.is_free(description, path)]
+    return tuple(dict.fromkeys((*found[:1], *inner, *found[-1:])))
+
+
+def counts(description: Description, node: Node) -> list[int]:
+    """Item counts that have to be accepted: the limits, and as many items as their widest enumeration has values."""
+    item = f"{node.path}[]"
+    within = (description.nodes[item], *description.children(item))
+    widest = max(len(child.schema.get("enum", ())) for child in within)
+    low = max(1, int(node.schema.get("minItems", 1)))
+    high = int(node.schema.get("maxItems", max(_MANY, widest)))
+    beside = high - 1 if "maxItems" in node.schema else low
+    return [count for count in dict.fromkeys((low, low + 1, beside, high)) if low <= count <= high]
