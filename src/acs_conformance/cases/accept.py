@@ -111,7 +111,7 @@ def _row_edits(description: Description, row: Mapping[str, Level], number: int) 
             first.append(Edit("put", location, None, (_aspect(description, path, "type", "present"),)))
         elif kind == "count":
             first.append(_resize(description, path, location, value))
-            later += _item_edits(description, path, value, number)
+            later += _item_edits(description, path, location, value, number)
         elif kind == "length":
             first.append(_text(description, path, location, value, number - 1))
         elif kind == "value":
@@ -119,27 +119,38 @@ def _row_edits(description: Description, row: Mapping[str, Level], number: int) 
     return (*_apart(description, (*first, *later)), *_notations(description, row, number))
 
 
-def _item_edits(description: Description, path: str, count: int, number: int) -> Iterator[Edit]:
-    """What varies inside the items takes turns, another turn in each row."""
+def _item_edits(description: Description, path: str, list_at: Location, count: int, number: int) -> Iterator[Edit]:
+    """What varies inside the items takes turns, another turn in each row; lists inside them vary in the same way."""
     item = description.nodes[f"{path}[]"]
     for node in description.nodes.values():
-        is_inside = node is item or node.path.startswith(f"{item.path}.")
-        if not is_inside or node.path.count("[]") > item.path.count("[]") or not _varies(description, node):
+        below = node.path.removeprefix(item.path)
+        if not node.path.startswith(item.path) or "[]" in below or below[:1] not in ("", "."):
             continue
         for index in range(count):
-            location, _ = place(description, node.path, index + 1)
+            location = (*list_at, index, *below.split(".")[1:])
             turn = number - 1 + index
-            if not node.required and node is not item:
+            if not node.required and node is not item and node.type != "object":
                 if turn % 3 == 0:
                     yield _remove(description, node.path, location)
                     continue
                 turn -= turn // 3 + 1  # a turn of its own, or every third value would never have one
-            options = values.accepted(description, node.path)
-            lengths = texts.lengths(description, node.path) if _is_plain_text(node) else ()
-            if options:
-                yield _value(description, node.path, location, options[turn % len(options)])
-            elif lengths:
-                yield _text(description, node.path, location, lengths[turn % len(lengths)], turn)
+            yield from _in_turn(description, node, location, turn)
+
+
+def _in_turn(description: Description, node: Node, location: Location, turn: int) -> Iterator[Edit]:
+    """One of the node's values."""
+    if node.type == "array":
+        counts = levels.counts(description, node)
+        size = counts[turn % len(counts)]
+        yield _resize(description, node.path, location, size)
+        yield from _item_edits(description, node.path, location, size, turn + 1)
+    elif _varies(description, node):
+        options = values.accepted(description, node.path)
+        lengths = texts.lengths(description, node.path) if _is_plain_text(node) else ()
+        if options:
+            yield _value(description, node.path, location, options[turn % len(options)])
+        elif lengths:
+            yield _text(description, node.path, location, lengths[turn % len(lengths)], turn)
 
 
 def _varies(description: Description, node: Node) -> bool:

@@ -18,6 +18,7 @@ Op = Literal[
     "put",  # have what is optional at `location`, at its simplest unless it is there
     "remove",  # take `location` away
     "resize",  # make the list at `location` have `value` items, each valid and different
+    "grow",  # as "resize", but not fewer than there have to be
     "copy",  # put what stands at the location `value` at `location`
     "swapcase",  # as "copy", with the letters in the other case
     "extend",  # as "copy", with one more character

@@ -67,7 +67,7 @@ def _required(description: Description, node: Node) -> Iterator[Case]:
         location, resize = place(description, node.path, count)
         aspect = _suffix(count) or "absent"
         yield _case(description, f"{node.path}.required", aspect, (*resize, Edit("remove", location)))
-    if "[]" in node.path:  # the first of two: a server that looks at the last item only
+    if 2 in places(description, node.path):  # the first of two: a server that looks at the last item only
         location, _ = place(description, node.path, 1)
         resize = place(description, node.path, 2)[1]
         yield _case(description, f"{node.path}.required", "first-of-2", (*resize, Edit("remove", location)))
@@ -75,11 +75,17 @@ def _required(description: Description, node: Node) -> Iterator[Case]:
 
 def _content(description: Description, node: Node) -> Iterator[Case]:
     sample = base_value(description, node, Context(run_id="r", now=0), "s", 0)
+    filled: tuple[Edit, ...] = ()
+    members = description.children(node.path if node.type == "object" else f"{node.path}[]")
+    if sample in ({}, [{}]) and members:  # where all members are optional, one is there to be spoiled
+        filled = (Edit("put", place(description, members[0].path, 1)[0]),)
+        inner = {members[0].name: base_value(description, members[0], Context(run_id="r", now=0), "s", 0)}
+        sample = inner if node.type == "object" else [inner]
     for word in mangle.BROKEN:
         # Whether an optional parameter without a text is there at all is an open question.
         if not mangle.spoils(word, sample) or (word == "empty" and not node.required):
             continue
-        yield _case(description, f"{node.path}.content", word, (Edit("mangle", (node.path,), word),))
+        yield _case(description, f"{node.path}.content", word, (*filled, Edit("mangle", (node.path,), word)))
 
 
 def _structures(description: Description, node: Node) -> Iterator[Case]:
@@ -121,15 +127,26 @@ def _value_case(description: Description, node: Node, value: values.Value, count
 
 
 def _items(description: Description, node: Node) -> Iterator[Case]:
-    low, high = node.schema.get("minItems", 0), node.schema.get("maxItems")
-    location, _ = place(description, node.path, 1)
+    low, high = int(node.schema.get("minItems", 0)), node.schema.get("maxItems")
+    tried: list[tuple[str, list[int]]] = []
     if low > 0:
-        yield _case(description, f"{node.path}.minItems", "0", (Edit("set", location, []),))
-    if low > 1:
-        yield _case(description, f"{node.path}.minItems", str(low - 1), (Edit("resize", location, low - 1),))
+        tried.append(("minItems", list(dict.fromkeys((0, low - 1)))))
     if high is not None:
-        for count in dict.fromkeys((high + 1, high + 2, high * 2)):
-            yield _case(description, f"{node.path}.maxItems", str(count), (Edit("resize", location, count),))
+        tried.append(("maxItems", list(dict.fromkeys((high + 1, high + 2, high * 2)))))
+    for keyword, counts in tried:
+        # A list inside the items of another one is tried in each of the first ones, with the count beside the limit.
+        first = counts[-1] if keyword == "minItems" else counts[0]
+        for position in places(description, node.path):
+            location, resize = place(description, node.path, position)
+            for count in counts if position == 1 else [first]:
+                edit = Edit("resize", location, count) if count else Edit("set", location, [])
+                aspect = "-".join(part for part in (str(count), _suffix(position)) if part)
+                yield _case(description, f"{node.path}.{keyword}", aspect, (*resize, edit))
+        if 2 in places(description, node.path):
+            location, _ = place(description, node.path, 1)
+            resize = place(description, node.path, 2)[1]
+            edit = Edit("resize", location, first) if first else Edit("set", location, [])
+            yield _case(description, f"{node.path}.{keyword}", f"{first}-first-of-2", (*resize, edit))
 
 
 def _relation(description: Description, relation: Relation) -> Iterator[Case]:
@@ -151,10 +168,11 @@ def _relation(description: Description, relation: Relation) -> Iterator[Case]:
             location, resize = place(description, relation.of, count)
             edit = Edit("copy", location, _plain(relation.other))
             yield _case(description, key, _suffix(count) or "equal", (*resize, edit))
-        location, _ = place(description, relation.of, 1)
-        resize = place(description, relation.of, 2)[1]
-        edit = Edit("copy", location, _plain(relation.other))
-        yield _case(description, key, "first-of-2", (*resize, edit))
+        if 2 in places(description, relation.of):
+            location, _ = place(description, relation.of, 1)
+            resize = place(description, relation.of, 2)[1]
+            edit = Edit("copy", location, _plain(relation.other))
+            yield _case(description, key, "first-of-2", (*resize, edit))
 
 
 def _plain(path: str | None) -> Location:
@@ -173,9 +191,9 @@ def _apart(
     """The same, with the items' enumerations different: equality has to count whatever stands beside it."""
     item = relation.of.rpartition(".")[0]
     edits: list[Edit] = []
-    for child in description.children(item):
+    for child in description.children(item) if item.endswith("[]") else ():
         options = child.schema.get("enum", [])
-        if len(options) > 1:
+        if len(options) > 1 and child.path != relation.of:
             for turn, position in enumerate((left, right)):
                 location, _ = place(description, child.path, position + 1)
                 edits.append(Edit("set", location, options[turn]))

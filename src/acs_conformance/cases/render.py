@@ -108,13 +108,15 @@ def _document(
     document = base_document(description, context, salt)
     edited: set[Location] = set()
     for edit in edits:
-        if edit.op in ("put", "resize", "remove", "mangle", *_VALUES):
+        if edit.op in ("put", "resize", "grow", "remove", "mangle", *_VALUES):
             # These need the value itself.
             below = ("",) if edit.op in ("put", "mangle", "wrap", "unwrap", "stringify") else ()
             document = _with_ancestors(description, document, (*edit.location, *below), context, salt)
-        if edit.op == "resize":
-            node = description.nodes[f"{path_of(edit.location)}[]"]
-            items = [base_value(description, node, context, salt, index) for index in range(edit.value)]
+        if edit.op in ("resize", "grow"):
+            path = path_of(edit.location)
+            low = int(description.nodes[path].schema.get("minItems", 0)) if edit.op == "grow" else 0
+            item = description.nodes[f"{path}[]"]
+            items = [base_value(description, item, context, salt, index) for index in range(max(low, edit.value))]
             document = with_value(document, edit.location, items)
         elif edit.op == "remove":
             document = _removed(document, edit.location)
