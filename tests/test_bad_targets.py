@@ -114,6 +114,7 @@ def test_nobody_listens(tmp_path):
         ended = servers.run_against(url, tmp_path).without_traceback()
     assert ended.code == 3
     assert f"{url}: the target can't be reached: no connection" in ended.err
+    assert "is the target running" in ended.err
     assert ended.report["run"]["exit_code"] == 3
     assert 1 <= len(ended.report["exchanges"]) <= 3
     assert all(exchange["response"] is None for exchange in ended.report["exchanges"])

@@ -195,3 +195,14 @@ def test_a_proxy_that_says_nothing_is_given_up():
         reply = send("https://127.0.0.1:1", proxy=server.url, connect_s=0.3)
     assert reply.response is None
     assert reply.failure in ("no answer in time", "no connection within 0.3 s")
+
+
+def test_a_proxy_that_drips_is_given_up():
+    """Each byte comes in time, the connection does not."""
+    with servers.drips(b"HTTP/1.1 200 OK\r\nx: ", b"x", every_s=0.05, count=120) as server:
+        begin = time.monotonic()
+        reply = send("https://127.0.0.1:1", proxy=server.url, connect_s=0.3)
+        took_s = time.monotonic() - begin
+    assert reply.failure == "no connection within 0.3 s"
+    assert reply.is_unreachable
+    assert took_s < 4  # the drip itself takes six seconds

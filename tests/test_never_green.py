@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import pytest
 
 import servers
+from acs_conformance.emulator.fault import Fault
+from acs_conformance.emulator.server import running
+from acs_conformance.message import RawResponse
 
 #: Lines at the end of a run that a terminal shows at once.
 SCREEN = 25
@@ -85,3 +88,17 @@ def test_pytest_that_decides_nothing_is_not_green(tmp_path):
     assert result.code == 3, result.out
     assert not result.failed
     assert " skipped" in result.out
+
+
+def test_a_page_instead_of_a_success_is_a_failure_where_errors_are_as_documented(tmp_path):
+    """A proxy's page comes whatever is asked; one that comes to valid requests alone is the target's own."""
+
+    class Page(Fault):
+        def answer(self, call, found, response, memory):  # noqa: ARG002
+            page = RawResponse(200, (("content-type", "text/html"),), b"<html><title>Done</title></html>")
+            return response if found else page
+
+    with running(servers.core_of(Page())) as url:
+        result = servers.run_against(url, tmp_path).without_traceback()
+    assert result.code == 1, result.out + result.err
+    assert "StartRtcCloudTranscode.response.contentType" in result.failed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import os
@@ -195,6 +196,7 @@ def test_check_goes_through_proxies_to_an_endpoint_with_tls(acs, tmp_path):
         assert ended.code == 0, ended.err
         refused = acs("targets", "check", "staging", STAGING_PROXY=proxy.address)
     assert refused.code == 3
+    assert "error: target staging: proxy: " in refused.err
     assert "407; check the proxy's address, user and password" in refused.err
     assert "passw0rd" not in ended.out + refused.out + refused.err
     assert len(server.requests) == 1
@@ -347,6 +349,21 @@ def test_tls_that_fails_is_told_with_what_to_do(acs, tmp_path):
     assert server.requests == []
 
 
+@pytest.mark.parametrize(
+    ("addresses", "days", "words"),
+    [(["127.0.0.2"], 30, "another host's; check the address"), (["127.0.0.1"], -1, "has to be renewed")],
+)
+def test_a_certificate_that_does_not_hold_is_told_with_what_to_do(acs, tmp_path, addresses, days, words):
+    made = relays.certificate(tmp_path, *addresses, days=days)
+    with servers.emulates() as server, relays.tls(server.url, made) as url:
+        profile(url, 'ca_bundle = "authority.pem"')
+        checked = acs("targets", "check", "staging")
+        ended = acs("run", "--profile", "staging", "--no-self-check")
+    assert (checked.code, ended.code) == (3, 3)
+    assert words in checked.err
+    assert words in ended.err
+
+
 def test_a_clock_that_is_off_by_less_is_mentioned(acs):
     with behind(core(), date_offset_s=-300) as server:
         profile(server.url)
@@ -485,6 +502,30 @@ def test_tokens_are_made_with_the_secret_that_the_profile_refers_to(acs, app_key
         ended = quick(acs, "--depth", "quick", "StartRtcCloudTranscode")
     assert (ended.code == 0) == (app_key == APP_KEY), ended.out
     assert bool(ended.report["findings"]) == (app_key != APP_KEY)
+
+
+def test_no_record_has_a_secret_that_an_answer_repeats(acs):
+    """The fixture looks through everything that is shown and written."""
+
+    def tells(request, _number):
+        told = f"{APP_KEY} {servers.KEYS.access_key_secret} {dict(request.headers)['proxy-authorization']}."
+        return RawResponse(400, (("content-type", servers.JSON), ("x-told", told)), error(told))
+
+    def error(told):
+        return json.dumps(servers.error("InvalidParameter", told)).encode()
+
+    with servers.serving(tells) as server:
+        profile(
+            server.url,
+            'proxy = { environment = "STAGING_PROXY" }',
+            'secrets = { app-key = { environment = "STAGING_APP_KEY" } }',
+        )
+        address = server.url.replace("//", "//user:passw0rdOfTheProxy@")
+        packed = base64.b64encode(b"user:passw0rdOfTheProxy").decode()
+        ended = quick(acs, "--depth", "quick", STAGING_PROXY=address, PACKED=packed)
+    assert ended.code == 1
+    answer = ended.report["exchanges"][0]["response"]
+    assert json.loads(answer["body"])["Message"].replace("=", "") == "*** *** Basic ***."
 
 
 def test_a_dry_run_needs_neither_secrets_nor_a_target(acs):

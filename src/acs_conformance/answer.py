@@ -57,10 +57,10 @@ class Answer:
 
         A 5xx is none: whoever says it says that the target is not available.
         """
-        if 300 <= self.status < 400 or (self.is_page and self.status < 500):
-            return True
         has_id = isinstance(self.body, dict) and "RequestId" in self.body
-        return 400 <= self.status < 500 and self.code is None and not has_id
+        if self.is_page and self.status < 500:
+            return True
+        return 300 <= self.status < 500 and self.code is None and not has_id
 
     def __str__(self) -> str:
         if not self.status:

@@ -25,7 +25,7 @@ from acs_conformance.gateway_judge import is_pointless
 from acs_conformance.judge import judge_exchange
 from acs_conformance.message import RawRequest, header
 from acs_conformance.observation import Judgement
-from acs_conformance.obstacle import obstacle_of
+from acs_conformance.obstacle import obstacle_of, with_remedy
 from acs_conformance.record import STALE, Exchange
 from acs_conformance.trait import Memory
 from acs_conformance.wire import decode_query
@@ -320,7 +320,7 @@ class Campaign:
         answered = any(earlier.response is not None for earlier in self.journal.exchanges)
         if is_unreachable and not answered and self._silent >= ATTEMPTS:
             self.is_unreachable = True
-            raise Stopped(f"the target can't be reached: {exchange.failure}")
+            raise Stopped(f"the target can't be reached: {with_remedy(exchange.failure)}")
         if self._silent >= _SILENT:
             self.is_unreachable = not answered
             raise Stopped(f"{self._silent} requests in a row got no HTTP answer: {exchange.failure}")
@@ -329,7 +329,8 @@ class Campaign:
         """End where nothing valid is accepted: refusals would show nothing then."""
         judgement = judged[case.id]
         answer = judgement.answer
-        if case.kind == "opening" and (answer.is_foreign or answer.kind in ("gateway", "world", "throttled")):
+        is_elsewhere = answer.kind in ("gateway", "world", "throttled")
+        if case.kind == "opening" and (is_elsewhere or (answer.is_foreign and not self._knows_the_contract(case))):
             found = obstacle_of(self.descriptions[case.operation], self.journal.exchanges[-1])
             raise Stopped(f"the plain valid request was answered {answer}{f': {found.says}' if found else ''}")
         answers = {str(other.answer) for other in judged.values()}
@@ -339,6 +340,17 @@ class Campaign:
             and not any(other.is_accepted for other in judged.values())
         ):
             raise Stopped(f"{len(judged)} of {len(judged)} valid requests were answered {judgement.answer}")
+
+    def _knows_the_contract(self, opening: Case) -> bool:
+        """Whether the target refuses an invalid request as documented: then what it said to a valid one is its own."""
+        cases = next(plan.cases for plan in self.plans if plan.description.operation == opening.operation)
+        invalid = next((case for case in cases if case.kind == "reject"), None)
+        if invalid is None:
+            return False
+        probe = replace(invalid, id=f"{invalid.id}~probe", is_enumerated=False)
+        self.journal.add_case(probe)
+        judgement, _ = self._attempt(probe, 0)
+        return judgement.answer.row is not None
 
     def _check_everything_accepted(self, case: Case, judgement: Judgement) -> None:
         if case.kind != "reject":

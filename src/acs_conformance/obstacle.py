@@ -24,8 +24,9 @@ _CLOSE_S: Final = 60
 _TITLE = re.compile(rb"<title[^>]*>\s*([^<]{1,200})", re.IGNORECASE)
 #: Part of the failure of a connection -> what to do about it; the first that fits.
 _REMEDIES: Final = (
-    ("CERTIFICATE", "ca_bundle of a profile names the authorities to trust"),
-    ("certificate", "ca_bundle of a profile names the authorities to trust"),
+    ("mismatch", "the certificate is another host's; check the address"),
+    ("expired", "the certificate has to be renewed, or our clock is wrong"),
+    ("certificate verify failed", "ca_bundle of a profile names the authorities to trust"),
     ("TLS", "is there TLS on that port, or should the address begin with http://?"),
     ("proxy", "check the proxy's address, user and password"),
     ("not HTTP", "is it a server for HTTP, or should the address begin with https://?"),
@@ -54,7 +55,8 @@ def obstacle_of(description: Description, exchange: Exchange) -> Obstacle | None
     """
     answer = answer_of(description, exchange.response, exchange.failure)
     if exchange.response is None:
-        return Obstacle("connection", _with_remedy(exchange.failure))
+        about = "proxy" if "proxy" in exchange.failure else "connection"
+        return Obstacle(about, with_remedy(exchange.failure))
     if answer.is_foreign or answer.is_page:
         return _foreign(answer, exchange.response)
     diagnosis = description.gateway.diagnosis(answer.code) if answer.code is not None and answer.row is None else None
@@ -96,7 +98,8 @@ def _clocks(exchange: Exchange) -> str:
     return f"our clock is {abs(offset_s):.0f} s {'behind' if offset_s > 0 else 'ahead of'} the target's; set it"
 
 
-def _with_remedy(failure: str) -> str:
+def with_remedy(failure: str) -> str:
+    """Why there was no answer, with what to look at where that is known."""
     remedy = next((words for part, words in _REMEDIES if part in failure), "")
     return f"{failure}; {remedy}" if remedy else failure
 
