@@ -7,10 +7,11 @@ inside the items of a list takes turns over items and rows, so the row with most
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from acs_conformance.cases import levels, mangle, texts, values
-from acs_conformance.cases.alphabet import shown
+from acs_conformance.cases.alphabet import shown as named
 from acs_conformance.cases.case import Case, Edit, single
 from acs_conformance.cases.context import touch
 from acs_conformance.cases.levels import ABSENT, Level, followers, leader
@@ -240,7 +241,7 @@ def _left(description: Description, made: Iterable[Case]) -> Iterator[tuple[Edit
     """What no request has shown, for there were too few items or rows for it: in as few more as it takes."""
     shown = {aspect for case in made for aspect in case.aspects}
     packs: list[list[Edit]] = []
-    for edit in _everything(description):
+    for edit in (*_everything(description), *_odd_ends(description, shown)):
         if edit.aspects[0] in shown:
             continue
         fitting = next((pack for pack in packs if not any(touch(edit, other.location) for other in pack)), None)
@@ -266,6 +267,20 @@ def _everything(description: Description) -> Iterator[Edit]:
                 yield from (_text(description, path, location, length, turn) for turn, length in enumerate(lengths))
         if node.is_parameter and node.location == "json":
             yield from (_mangle(description, path, word) for word in mangle.EQUIVALENT)
+
+
+def _odd_ends(description: Description, shown: Container[str]) -> Iterator[Edit]:
+    """Texts that begin or end with what is neither letter nor digit, where none does that is shown."""
+    for path, node in description.nodes.items():
+        if not _is_plain_text(node) or not _varies(description, node):
+            continue
+        for word, known in (("first", texts.firsts), ("last", texts.lasts)):
+            odd = [_end_aspect(description, path, word, c) for c in known(description, path) if not c.isalnum()]
+            if odd and not any(aspect in shown for aspect in odd):
+                location, _ = place(description, path, 1)
+                edit = _text(description, path, location, texts.lengths(description, path)[-1], 0)
+                first = [aspect for aspect in edit.aspects if aspect in odd]
+                yield replace(edit, aspects=tuple(dict.fromkeys((*first, *edit.aspects))))
 
 
 def _ends(description: Description) -> Iterator[tuple[Edit, ...]]:
@@ -327,12 +342,16 @@ def _text_aspects(description: Description, path: str, text: str) -> tuple[str, 
             else "type"
         )
         found.append(_aspect(description, each, keyword, str(length)))
-        characters = "pattern" if "pattern" in schema else "type"
-        found.append(_aspect(description, each, characters, f"first-{shown(text[0])}"))
-        found.append(_aspect(description, each, characters, f"last-{shown(text[-1])}"))
+        found.append(_end_aspect(description, each, "first", text[0]))
+        found.append(_end_aspect(description, each, "last", text[-1]))
         if len(set(text)) == len(texts.characters(description, each)):
-            found.append(_aspect(description, each, characters, "every-character"))
+            found.append(_aspect(description, each, "pattern" if "pattern" in schema else "type", "every-character"))
     return tuple(dict.fromkeys(found))
+
+
+def _end_aspect(description: Description, path: str, end: str, char: str) -> str:
+    keyword = "pattern" if "pattern" in description.nodes[path].schema else "type"
+    return _aspect(description, path, keyword, f"{end}-{named(char)}")
 
 
 def _aspect(description: Description, path: str, keyword: str, aspect: str) -> str:
