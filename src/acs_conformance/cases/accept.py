@@ -39,7 +39,7 @@ def opening_case(description: Description) -> Case:
 def accept_cases(description: Description, strength: int, *, thorough: bool = False) -> Iterator[Case]:
     """The covering array's rows, the near misses of what has to be refused, then whatever these have not shown.
 
-    With `thorough`, also every character in its places.
+    At strength 1 the latter is left out, but for characters. With `thorough`, also every character at both ends.
     """
     made: list[Case] = []
     for number, row in enumerate(levels.rows(description, strength), 1):
@@ -54,12 +54,11 @@ def accept_cases(description: Description, strength: int, *, thorough: bool = Fa
         made.append(_pack(description, "near-miss" if number == 1 else f"near-miss-{number}", edits))
     for number, edits in enumerate(_unseen(description, made), 1):
         made.append(_pack(description, f"characters-{number:02}", edits))
-    for number, edits in enumerate(_left(description, made), 1):
+    for number, edits in enumerate(_ends(description) if thorough else (), 1):
+        made.append(_pack(description, f"ends-{number:02}", edits))
+    for number, edits in enumerate(_left(description, made) if strength > 1 else (), 1):
         made.append(_pack(description, f"left-{number:02}", edits))
     yield from made
-    if thorough:
-        for number, edits in enumerate(_ends(description), 1):
-            yield _pack(description, f"ends-{number:02}", edits)
 
 
 def surroundings(description: Description, strength: int) -> list[tuple[Edit, ...]]:
