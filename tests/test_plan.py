@@ -27,10 +27,10 @@ from acs_conformance.errors import UsageError
 from acs_conformance.oracle import expect
 from acs_conformance.trait import Memory, claims
 from acs_conformance.wire import decode
-from in_process import CONTEXT, MADE_UP, NOW
+from in_process import CONTEXT, MADE_UP, MADE_UP_TOO, NOW
 
 START = spec_folder.load("StartRtcCloudTranscode")
-DESCRIPTIONS = {**spec_folder.load_all(), MADE_UP.operation: MADE_UP}
+DESCRIPTIONS = {**spec_folder.load_all(), MADE_UP.operation: MADE_UP, MADE_UP_TOO.operation: MADE_UP_TOO}
 #: Kinds whose requests have to be accepted, all of them or but for those that a sequence has refused on purpose.
 VALID = ("opening", "accept", "sequence")
 
