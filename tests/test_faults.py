@@ -19,7 +19,7 @@ from acs_conformance.faults import catalogue, find
 from acs_conformance.prove import prove, self_check, to_json
 from acs_conformance.report import kill_matrix
 from acs_conformance.requirement import derive
-from acs_conformance.verdict import ExitCode
+from acs_conformance.verdict import ExitCode, Verdict
 
 DESCRIPTION = spec_folder.load("StartRtcCloudTranscode")
 CATALOGUE = catalogue(DESCRIPTION)
