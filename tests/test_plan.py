@@ -21,6 +21,7 @@ import independent
 from acs_conformance import requirement, spec_folder
 from acs_conformance.cases import DEPTHS, Plan, covering, plan
 from acs_conformance.cases.case import Case, requirement_of
+from acs_conformance.cases.explain import explain
 from acs_conformance.cases.render import Context, render
 from acs_conformance.description import Description
 from acs_conformance.errors import UsageError
@@ -186,6 +187,29 @@ def test_every_broken_keyword_has_a_reject_case(operation, depth, seed):
         if r.kind == "request" and r.keyword != "default" and not is_text and r.id not in rejected:
             missing.append(r.key)
     assert missing == []
+
+
+@by_operation
+def test_every_part_of_an_accept_case_that_explains_its_refusal_is_valid_too(operation):
+    """Whatever is refused: the parts have as many items as they need, and no fewer than there have to be."""
+    description = DESCRIPTIONS[operation]
+    cases = [case for case in planned(operation).cases if case.kind == "accept"]
+    wrong: dict[str, set[str]] = {}
+    count = 0
+
+    def is_refused(part: Case) -> bool:
+        nonlocal count
+        count += 1
+        keys = independent.read(description, render(description, part, 0, CONTEXT)).keys
+        # Texts that tell what is wrong with a refused one need not be documented themselves.
+        if keys and "~text-" not in part.id:
+            wrong[part.id] = keys
+        return hashlib.sha256(part.id.encode()).digest()[0] % 3 > 0
+
+    for case in cases:
+        explain([case], [case], is_refused, lambda: True)  # nothing is suspected, so parts are tried
+    assert count > 4 * len(cases)
+    assert wrong == {}
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
@@ -441,6 +465,33 @@ def test_any_so_many_levels_of_different_factors_meet_in_some_row(shape, strengt
     for names in itertools.combinations(factors, min(strength, len(factors))):
         met = {tuple(row[name] for name in names) for row in rows}
         assert met == set(itertools.product(*(factors[name] for name in names)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), shape=st.lists(st.integers(1, 3), min_size=2, max_size=5), strength=st.integers(1, 3))
+def test_what_is_part_of_something_has_a_level_exactly_where_that_is_there(data, shape, strength):
+    """All that can meet meets, and in no row is there a part of what is gone: held against all rows there could be."""
+    factors = {f"f.{number}": [f"{number}.{level}" for level in range(size)] for number, size in enumerate(shape)}
+    names = list(factors)
+    wholes = {
+        name: data.draw(st.sampled_from([None, *names[:number]]), label=f"whole of {name}")
+        for number, name in enumerate(names)
+    }
+    within = {name: (whole, factors[whole][0]) for name, whole in wholes.items() if whole}
+
+    def cut(row):
+        kept: dict = {}
+        for name, level in row.items():
+            if name not in within or kept.get(within[name][0], within[name][1]) != within[name][1]:
+                kept[name] = level
+        return kept
+
+    possible = [cut(dict(zip(names, levels, strict=True))) for levels in itertools.product(*factors.values())]
+    rows = covering.rows(factors, strength, within)
+    assert all(row in possible for row in rows)
+    for some in itertools.combinations(names, min(strength, len(names))):
+        met = {tuple(row[name] for name in some) for row in rows if row.keys() >= set(some)}
+        assert met == {tuple(row[name] for name in some) for row in possible if row.keys() >= set(some)}, some
 
 
 @settings(max_examples=20)
