@@ -265,7 +265,7 @@ def test_locust_reports_no_failure_of_the_emulator_and_shows_no_secret(tmp_path)
         done, counts = headless(tmp_path, url, "--acs-valid", "--loglevel", "DEBUG", "--html", "load.html")
     assert done.returncode == 0, done.stderr
     assert set(counts) == {REFUSED, VALID}
-    assert all(sent > 100 and failed == 0 for sent, failed in counts.values()), counts
+    assert all(sent > 5 and failed == 0 for sent, failed in counts.values()), counts
     everything = done.stdout + done.stderr + "".join(path.read_text(encoding="utf-8") for path in tmp_path.iterdir())
     assert KEYS.access_key_secret not in everything
     assert not re.search(r"Signature|AppId=|[0-9a-f]{64}", everything.replace("--acs-signature", ""))
@@ -394,7 +394,7 @@ def test_locust_in_several_processes(tmp_path):
         done, counts = headless(tmp_path, url, "--processes", 2, "--acs-valid", users=6)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("reported as ready") == 2
-    assert all(sent > 100 and failed == 0 for sent, failed in counts.values()), counts
+    assert all(sent > 5 and failed == 0 for sent, failed in counts.values()), counts
 
 
 def test_locust_with_a_master_and_a_worker_that_is_told_everything_by_it(tmp_path):
@@ -430,7 +430,7 @@ def test_locust_with_a_master_and_a_worker_that_is_told_everything_by_it(tmp_pat
     assert done.returncode == 0, done.stderr
     assert process.returncode == 0, said
     assert set(counts) == {REFUSED, VALID}
-    assert all(sent > 100 and failed == 0 for sent, failed in counts.values()), counts
+    assert all(sent > 5 and failed == 0 for sent, failed in counts.values()), counts
     assert KEYS.access_key_secret not in done.stdout + done.stderr + said
 
 

@@ -21,6 +21,7 @@ import independent
 from acs_conformance import requirement, spec_folder
 from acs_conformance.cases import DEPTHS, Plan, covering, plan
 from acs_conformance.cases.case import Case, requirement_of
+from acs_conformance.cases.context import simplest
 from acs_conformance.cases.explain import explain
 from acs_conformance.cases.render import Context, render
 from acs_conformance.description import Description
@@ -670,3 +671,14 @@ def test_an_unknown_depth_is_refused_with_the_known_ones():
 def test_a_case_says_what_it_changes():
     case: Case = planned(START.operation).by_id[START.id("AppId.required#absent")]
     assert [str(edit) for edit in case.edits] == ["remove AppId"]
+
+
+@by_operation
+def test_every_case_in_surroundings_can_be_sent_without_them(operation):
+    """A failure in surroundings is tried once more at its simplest."""
+    description = DESCRIPTIONS[operation]
+    smaller = [simplest(case) for case in planned(operation).cases]
+    assert sum(case is not None for case in smaller) > 20
+    for case in smaller:
+        if case is not None:
+            render(description, case, 0, CONTEXT)

@@ -126,6 +126,7 @@ class Recorder:
                 step=step,
                 attempt=attempt,
                 signing=str(signing or ""),
+                target_bytes=len(signed.target),
                 request=shown,
                 response=response,
                 failure=reply.failure,

@@ -136,7 +136,11 @@ class _Judge:
     def _is_of_operation(self) -> bool:
         """Whether an answer is one of the operation to this request: both know codes for something that is missing."""
         carrier, row = self.description.carrier, self.answer.row
-        if row is None or carrier is None or self.how.is_form:
+        if self.answer.kind == "success":
+            return True
+        if row is None or carrier is None:
+            return False
+        if self.how.is_form:
             return True
         world = (*carrier.world.missing, *carrier.world.forbidden)
         return row.name in world or row.name in expect(carrier, self.exchange.request, Memory()).refusals

@@ -217,7 +217,7 @@ class _Judge:
 
     def _is_too_large(self) -> bool:
         gateway = self.description.gateway
-        if len(self.exchange.request.target) <= gateway.judged_up_to:
+        if max(self.exchange.target_bytes, len(self.exchange.request.target)) <= gateway.judged_up_to:
             return False
         return self.answer.status == 0 or self.answer.status in gateway.too_large
 

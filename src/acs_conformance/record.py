@@ -33,6 +33,8 @@ class Exchange:
     attempt: int = 0
     #: How it was signed, in words, where that is what was tested; else "".
     signing: str = ""
+    #: Bytes of the request target as it was sent: what is recorded may be shorter.
+    target_bytes: int = 0
     #: As sent, without the headers that sign it and with credentials in it redacted.
     request: RawRequest
     #: None when no whole HTTP response came.
@@ -52,6 +54,7 @@ class Exchange:
             "step": self.step,
             "attempt": self.attempt,
             "signing": self.signing,
+            "target_bytes": self.target_bytes,
             "sent_at": round(self.sent_at, 6),
             "elapsed_s": round(self.elapsed_s, 6),
             "request": {
@@ -86,6 +89,7 @@ class Exchange:
             step=data["step"],
             attempt=data["attempt"],
             signing=data["signing"],
+            target_bytes=data["target_bytes"],
             request=RawRequest(
                 request["method"], request["target"], _headers(request["headers"]), _bytes(request["body"])
             ),

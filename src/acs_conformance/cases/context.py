@@ -132,8 +132,17 @@ def touch(edit: Edit, place: Location) -> bool:
 
 
 def simplest(case: Case) -> Case | None:
-    """The case without its surroundings; None if it has none."""
+    """The case without its surroundings, but for the items that it is about; None if it has none."""
     if not case.context:
         return None
     identifier = f"{case.id}~simplest"
-    return replace(case, id=identifier, aspects=(identifier,), context=(), is_enumerated=False)
+    kept = tuple(edit for edit in case.context if edit.op == "resize" and _is_within(case, edit.location))
+    steps = tuple((*kept, *step) for step in case.steps)
+    return replace(case, id=identifier, aspects=(identifier,), context=(), steps=steps, is_enumerated=False)
+
+
+def _is_within(case: Case, items: Location) -> bool:
+    """Whether a case changes something in a later item of a list than the first."""
+    places = [edit.location for step in case.steps for edit in step if len(edit.location) > len(items)]
+    indices = [place[len(items)] for place in places if place[: len(items)] == items]
+    return any(isinstance(index, int) and index > 0 for index in indices)
