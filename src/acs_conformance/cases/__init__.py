@@ -20,7 +20,7 @@ from acs_conformance.cases.draw import drawn_cases
 from acs_conformance.cases.gateway import gateway_cases
 from acs_conformance.cases.probe import hostile_cases, probe_cases
 from acs_conformance.cases.reject import reject_cases
-from acs_conformance.cases.sequence import sequence_cases
+from acs_conformance.cases.sequence import sequence_cases, steady_cases
 from acs_conformance.cases.wild import wild_cases
 from acs_conformance.description import Description
 from acs_conformance.errors import UsageError
@@ -126,13 +126,15 @@ def plan(
     if description.checks is not None:
         checked = gateway_cases(description, description.checks, 1 if depth == "quick" else None, burst)
         return Plan(description, depth, seed, tuple(checked))
-    cases = [opening_case(description), *accept_cases(description, scope.strength, thorough=scope.thorough)]
-    cases += sequence_cases(description, scope.jobs)
-    rejects = list(_limited(reject_cases(description, thorough=scope.thorough), scope.rejects))
-    cases += in_surroundings(description, rejects, surroundings(description, scope.strength) if scope.probes else [])
-    if scope.probes:
-        cases += probe_cases(description)
-        cases += hostile_cases(description)
+    valid = [opening_case(description), *accept_cases(description, scope.strength, thorough=scope.thorough)]
+    valid += sequence_cases(description, scope.jobs)
+    refused = list(_limited(reject_cases(description, thorough=scope.thorough), scope.rejects))
+    met = surroundings(description, scope.strength) if scope.probes else []
+    refused = list(in_surroundings(description, refused, met))
+    asked = [*probe_cases(description), *hostile_cases(description)] if scope.probes else []
+    steady = list(steady_cases(description, valid, refused, len(asked))) if scope.probes else []
+    again = [case for case in steady if case.kind == "accept"]
+    cases = [*valid, *again, *refused, *steady[len(again) :], *asked]
     cases += drawn_cases(description, requirements_of.derive(description), scope.drawn, seed)
     cases += wild_cases(description, scope.wild if wild is None else wild, seed)
     return Plan(description, depth, seed, tuple(without_duplicates(cases)))

@@ -58,8 +58,9 @@ def _factors(description: Description) -> dict[str, list[Level]]:
             continue
         levels = [] if node.required else [ABSENT]
         levels += _levels(description, node)
-        # A text whose characters have their places varies in each row, whatever else does.
-        if len(levels) > 1 or (levels and node.type == "string" and not texts.is_free(description, path)):
+        # The items of a list vary in each row, and so does a text whose characters have their places.
+        is_varied = node.type == "array" or (node.type == "string" and not texts.is_free(description, path))
+        if len(levels) > 1 or (levels and is_varied):
             factors[path] = levels
     return factors
 
@@ -99,3 +100,13 @@ def inner_counts(description: Description, node: Node) -> list[int]:
     """A few item counts between these."""
     edges = counts(description, node)
     return [count for count in range(edges[0], edges[-1]) if count not in edges][:_INNER]
+
+
+def varies(description: Description, node: Node) -> bool:
+    """Whether a node has values of its own to vary."""
+    return node.type not in ("object", "array") and not node.derived and leader(description, node.path) == node.path
+
+
+def is_plain_text(node: Node) -> bool:
+    """Whether a node is a text that is not one of a few."""
+    return node.type == "string" and "enum" not in node.schema

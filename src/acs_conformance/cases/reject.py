@@ -10,11 +10,10 @@ from collections.abc import Iterator
 
 from acs_conformance.cases import mangle, values
 from acs_conformance.cases.case import Case, Edit, Op, single
-from acs_conformance.cases.render import Context, base_value
-from acs_conformance.description import Description, Location, Node, Relation, path_of, steps
-
-#: Item counts in which the last item is the broken one; the aspect says which.
-_PLACES = (1, 2, 3)
+from acs_conformance.cases.places import filling, place, places
+from acs_conformance.cases.render import Context, render
+from acs_conformance.description import Description, Location, Node, Relation
+from acs_conformance.wire import decode
 
 
 def reject_cases(description: Description, *, thorough: bool = False) -> Iterator[Case]:
@@ -34,30 +33,6 @@ def reject_cases(description: Description, *, thorough: bool = False) -> Iterato
             yield from _relation(description, relation)
 
 
-def place(description: Description, path: str, count: int) -> tuple[Location, tuple[Edit, ...]]:
-    """The location of `path` in item `count`, and the edit that makes so many, or as many as there have to be."""
-    location: list[str | int] = []
-    resize: tuple[Edit, ...] = ()
-    for step in steps(path):
-        if step == "[]":
-            if count > 1 and not resize:
-                low = int(description.nodes[path_of(tuple(location))].schema.get("minItems", 0))
-                resize = (Edit("resize", tuple(location), max(count, low)),)
-            # Lists inside items have one item, the first.
-            location.append(0 if any(isinstance(above, int) for above in location) else count - 1)
-        else:
-            location.append(step)
-    return tuple(location), resize
-
-
-def places(description: Description, path: str) -> tuple[int, ...]:
-    """In which items `path` is tried: the first three, as far as there may be so many; one, where it is in no list."""
-    if "[]" not in path:
-        return (1,)
-    high = description.nodes[path.partition("[]")[0]].schema.get("maxItems", _PLACES[-1])
-    return tuple(count for count in _PLACES if count <= high)
-
-
 def _suffix(count: int, of: str = "item") -> str:
     return f"{of}-{count}" if count > 1 else ""
 
@@ -74,13 +49,9 @@ def _required(description: Description, node: Node) -> Iterator[Case]:
 
 
 def _content(description: Description, node: Node) -> Iterator[Case]:
-    sample = base_value(description, node, Context(run_id="r", now=0), "s", 0)
-    filled: tuple[Edit, ...] = ()
-    members = description.children(node.path if node.type == "object" else f"{node.path}[]")
-    if sample in ({}, [{}]) and members:  # where all members are optional, one is there to be spoiled
-        filled = (Edit("put", place(description, members[0].path, 1)[0]),)
-        inner = {members[0].name: base_value(description, members[0], Context(run_id="r", now=0), "s", 0)}
-        sample = inner if node.type == "object" else [inner]
+    filled = filling(description, node.path)
+    plain = single("", description.operation, "accept", (Edit("put", (node.path,)), *filled))
+    sample = decode(description, render(description, plain, 0, Context(run_id="r", now=0))).document[node.path]
     for word in mangle.BROKEN:
         # Whether an optional parameter without a text is there at all is an open question.
         if not mangle.spoils(word, sample) or (word == "empty" and not node.required):
@@ -91,6 +62,8 @@ def _content(description: Description, node: Node) -> Iterator[Case]:
 def _structures(description: Description, node: Node) -> Iterator[Case]:
     """The documented structure in another one: what a lenient parser takes for the same."""
     ops: tuple[Op, ...] = ("stringify", "unwrap") if node.type == "array" else ("stringify", "wrap")
+    if node.type == "array" and description.nodes[f"{node.path}[]"].type == "array":
+        ops = ("stringify",)  # the first item instead of the list is a list again
     for op in ops:
         counts = places(description, node.path)
         location, resize = place(description, node.path, counts[-1])

@@ -234,9 +234,10 @@ def _characters(node: Node, turn: int, thorough: bool) -> Iterator[Value]:
 def _bad_end(node: Node, inside: str) -> Iterator[Value]:
     """For a server that looks at the beginning of a long text only."""
     longest = node.schema.get("maxLength")
-    if longest is not None and "." not in inside:
+    char = next((char for char in (".", *PRINTABLE) if char not in inside), None)
+    if longest is not None and char is not None:
         text = (inside * longest)[: longest - 1]
-        yield Value("pattern", f"U+002E-last-of-{longest}", f"{text}.")
+        yield Value("pattern", f"{name_of(char)}-last-of-{longest}", f"{text}{char}")
 
 
 def _other_shapes(node: Node) -> Iterator[Value]:

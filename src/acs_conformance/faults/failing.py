@@ -247,6 +247,8 @@ def _can_happen(d: Description, word: str) -> bool:
             "unknown-member": any(node.type == "object" for node in d.nodes.values()),
             "duplicate-member": any(node.type == "object" for node in d.nodes.values()),
             **dict.fromkeys(_OF_JSON, d.json_parameters),
+            # JSON writes these as escapes.
+            **dict.fromkeys(("nul", "control", "line-break"), len(d.parameters) > len(d.json_parameters)),
         }.get(word, True)
     )
 

@@ -93,6 +93,8 @@ def can_be_alike(d: Description, relation: Relation, way: str) -> bool:
     paths = (relation.of, relation.other or relation.of)
     if any(d.nodes[path].type != "string" or "enum" in d.nodes[path].schema for path in paths):
         return False
+    if relation.word == "unique" and most(d, relation.of) < 2:
+        return False
     if way == "any-case":
         letters = [texts.characters(d, path) for path in paths]
         return any(a != b and a.lower() == b.lower() for a in letters[0] for b in letters[1])
