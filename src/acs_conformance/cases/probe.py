@@ -232,6 +232,8 @@ def hostile_cases(description: Description) -> Iterator[Case]:
     if all(node.location == "json" for node in places):
         # JSON escapes some of them; in plain text they go as they are, even where no text belongs.
         strict = [node for node in description.parameters if node.location == "query"][:1] or strict
+    if not places and not strict:
+        strict = [node for node in description.nodes.values() if node.type not in ("object", "array")][:1]
     free = [node for node in places if "pattern" not in node.schema]
     for turn, (word, text) in enumerate(HOSTILE.items()):
         if strict:

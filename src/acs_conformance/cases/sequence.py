@@ -44,7 +44,7 @@ def sequence_cases(description: Description, jobs: int) -> Iterator[Case]:
         )
 
 
-#: So many valid requests, refused ones and requests of any kind show what a server does on each so-manieth request.
+#: So many valid requests in a row, so many refused ones, and so many in all show what goes wrong on every n-th request.
 _VALID, _REFUSED, _ALL = 13, 20, 64
 
 
