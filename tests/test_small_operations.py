@@ -41,8 +41,12 @@ SMALL = {
     "OneList": {"Tags": (True, items(text(enum=["a", "bb"], examples=["a"])))},
     "OneBox": {"Box": (True, members(Kind=text(minLength=1, maxLength=1, examples=["k"])))},
     "OneItem": {"Items": (True, items(members(Low=number(minimum=1, maximum=1), Name=text()), minItems=1, maxItems=1))},
+    "OneSet": {"Kinds": (True, items(text(enum=["a", "b", "c"], examples=["b"])))},
+    "OneSeries": {"Steps": (True, items(number(minimum=1, maximum=9), minItems=2, maxItems=6))},
     "OneGrid": {"Rows": (False, members(Cells=items(items(number(minimum=0)), maxItems=3)))},
 }
+#: Operation -> path of what may not repeat.
+UNIQUE = {"OneSet": "Kinds[]", "OneSeries": "Steps[]"}
 
 
 def described(operation: str, root: Path):
@@ -54,7 +58,7 @@ def described(operation: str, root: Path):
     (path,) = document["paths"].values()
     call = path["get"]
     call["operationId"] = operation
-    del call["x-relations"]
+    call["x-relations"] = [{"relation": "unique", "of": UNIQUE[operation]}] if operation in UNIQUE else []
     call["parameters"] = [
         {
             "name": name,

@@ -6,13 +6,14 @@ request with it has shown, so that a refused pack of edits can be split.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from acs_conformance.cases import texts
 from acs_conformance.cases.alphabet import shown
 from acs_conformance.cases.case import Edit
-from acs_conformance.cases.levels import followers
-from acs_conformance.cases.values import Value
+from acs_conformance.cases.levels import followers, is_plain_text
+from acs_conformance.cases.values import Value, different
 from acs_conformance.description import Description, Location, path_of
 
 
@@ -81,17 +82,24 @@ def aspect(description: Description, path: str, keyword: str, name: str) -> str:
 
 
 def apart(description: Description, edits: tuple[Edit, ...]) -> Iterator[Edit]:
-    """The edits, those texts made different that have to be: by relation, or because they are the same character."""
+    """The edits, those values made different that have to be: by relation, or because they are the same character."""
     others = {relation.other for relation in description.relations if relation.word == "distinct"}
     differing = {relation.of for relation in description.relations if relation.word in ("unique", "distinct")}
     taken = {edit.value for edit in edits if edit.op == "set" and path_of(edit.location) in others}
     for edit in edits:
         path = path_of(edit.location)
-        turn = 0
-        changed = edit
-        while edit.op == "set" and path in differing and changed.value in taken:
-            turn += 1
-            changed = text(description, path, edit.location, len(edit.value), 20 + turn)
-        if path in differing:
-            taken.add(changed.value)
-        yield changed
+        if edit.op == "set" and path in differing:
+            candidates = itertools.chain([edit], _instead(description, path, edit))
+            chosen = next((other for other in candidates if other.value not in taken), edit)
+            taken.add(chosen.value)
+            yield chosen
+        else:
+            yield edit
+
+
+def _instead(description: Description, path: str, edit: Edit) -> Iterator[Edit]:
+    """Other values in the place of one: texts of the same length, or whatever else there is."""
+    if is_plain_text(description.nodes[path]):
+        yield from (text(description, path, edit.location, len(edit.value), turn) for turn in range(21, 60))
+    for known in different(description, path):
+        yield value(description, path, edit.location, Value("type", str(known), known))

@@ -21,6 +21,8 @@ PRESENT: Level = ("present", None)
 
 #: Items in a list that has no documented maximum, unless one of its enumerations is wider.
 _MANY = 5
+#: More items than any list may have.
+_MOST = 10_000
 #: Item counts between the limits and those beside them that are tried; the rest is like them.
 _INNER = 2
 
@@ -91,9 +93,17 @@ def counts(description: Description, node: Node) -> list[int]:
     within = (description.nodes[item], *description.children(item))
     widest = max(len(child.schema.get("enum", ())) for child in within)
     low = max(1, int(node.schema.get("minItems", 1)))
-    high = int(node.schema.get("maxItems", max(_MANY, widest)))
+    high = min(int(node.schema.get("maxItems", max(_MANY, widest))), _most_different(description, item))
     beside = high - 1 if "maxItems" in node.schema else low
     return [count for count in dict.fromkeys((low, low + 1, beside, high)) if low <= count <= high]
+
+
+def _most_different(description: Description, item: str) -> int:
+    """How many items there can be at all, where something of them has to differ and has only so many values."""
+    single = {relation.of for relation in description.relations if relation.word == "unique"}
+    nodes = [node for node in (description.nodes[item], *description.children(item)) if node.path in single]
+    known = [len(values.different(description, node.path)) for node in nodes if node.identifier is None]
+    return min(known, default=_MOST)
 
 
 def inner_counts(description: Description, node: Node) -> list[int]:

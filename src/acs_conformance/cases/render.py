@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from acs_conformance.cases import mangle
+from acs_conformance.cases import mangle, values
 from acs_conformance.cases.case import Case, Edit
 from acs_conformance.derived import make
 from acs_conformance.description import Description, Json, Location, Node, get, locations, path_of
@@ -92,11 +92,19 @@ def base_value(description: Description, node: Node, context: Context, salt: str
         return [base_value(description, item, context, salt, position) for position in range(count)]
     example = node.examples[0]
     if node.identifier is None:
+        if index and _is_single(description, node):
+            known = values.different(description, node.path)
+            return known[index % len(known)]
         return example
     if node.identifier == "bound":
         return context.bindings.get(node.path, example)
     name = f"{example}-{context.run_id}" if node.identifier == "run" else f"{example}-{salt}-{index + 1}"
     return name[: node.schema.get("maxLength", len(name))]
+
+
+def _is_single(description: Description, node: Node) -> bool:
+    """Whether no two values of the node are to be equal."""
+    return any(relation.word == "unique" and relation.of == node.path for relation in description.relations)
 
 
 # --- edits --------------------------------------------------------------------------------------------------------

@@ -57,6 +57,11 @@ def rest(description: Description, made: Iterable[Case]) -> Iterator[tuple[Edit,
 
 def _everything(description: Description) -> Iterator[Edit]:
     """Each value, length, count and absence alone."""
+    # Where there always are several items that have to differ, a value alone may be that of another item.
+    single = {relation.of for relation in description.relations if relation.word == "unique"}
+    beside_others = {
+        path for path in single if description.nodes[path.partition("[]")[0]].schema.get("minItems", 0) > 1
+    }
     for path, node in description.nodes.items():
         at, _ = place(description, path, 1)
         if not node.required and not path.endswith("[]"):
@@ -64,7 +69,7 @@ def _everything(description: Description) -> Iterator[Edit]:
         if node.type == "array":
             for count in (*levels.counts(description, node), *levels.inner_counts(description, node)):
                 yield aspects.resize(description, path, at, count)
-        if levels.varies(description, node):
+        if levels.varies(description, node) and path not in beside_others:
             for value in values.accepted(description, path):
                 yield aspects.value(description, path, at, value)
             for turn, length in enumerate(texts.lengths(description, path) if levels.is_plain_text(node) else ()):

@@ -62,6 +62,19 @@ def _numbers(node: Node) -> list[Value]:
     return found
 
 
+def different(description: Description, path: str) -> list[Json]:
+    """Values that the node has to take, no two of them the same, the simplest first: for lists in which none repeats."""
+    node = description.nodes[path]
+    found = [*node.examples, *(value.value for value in accepted(description, path))]
+    if "enum" not in node.schema:
+        if node.type == "string":
+            sizes = texts.lengths(description, path)
+            found += [texts.text(description, path, length, turn) for turn in range(20) for length in sizes]
+        elif node.type in ("integer", "number"):
+            found += [node.examples[0] + step for distance in range(1, 40) for step in (distance, -distance)]
+    return list({repr(v): v for v in found if texts.is_acceptable(description, path, v)}.values())
+
+
 # --- what has to be refused -----------------------------------------------------------------------------------------
 
 
