@@ -58,10 +58,9 @@ def rest(description: Description, made: Iterable[Case]) -> Iterator[tuple[Edit,
 def _everything(description: Description) -> Iterator[Edit]:
     """Each value, length, count and absence alone."""
     # Where there always are several items that have to differ, a value alone may be that of another item.
-    single = {relation.of for relation in description.relations if relation.word == "unique"}
-    beside_others = {
-        path for path in single if description.nodes[path.partition("[]")[0]].schema.get("minItems", 0) > 1
-    }
+    single = [relation.of for relation in description.relations if relation.word == "unique"]
+    lists = {path: description.nodes[path.partition("[]")[0]] for path in single}
+    beside_others = {path for path, holder in lists.items() if holder.schema.get("minItems", 0) > 1}
     for path, node in description.nodes.items():
         at, _ = place(description, path, 1)
         if not node.required and not path.endswith("[]"):

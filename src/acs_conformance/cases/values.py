@@ -63,7 +63,7 @@ def _numbers(node: Node) -> list[Value]:
 
 
 def different(description: Description, path: str) -> list[Json]:
-    """Values that the node has to take, no two of them the same, the simplest first: for lists in which none repeats."""
+    """Values that the node has to take, no two the same, the simplest first: for lists in which none repeats."""
     node = description.nodes[path]
     found = [*node.examples, *(value.value for value in accepted(description, path))]
     if "enum" not in node.schema:
