@@ -169,7 +169,7 @@ def _description(description: Description) -> dict[str, Any]:
     }
 
 
-def _statements(description: Description, results: Iterable[Result]) -> list[dict[str, Any]]:
+def _statements(description: Description, results: Collection[Result]) -> list[dict[str, Any]]:
     by_statement: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         if result.requirement.operation == description.operation:
@@ -177,7 +177,7 @@ def _statements(description: Description, results: Iterable[Result]) -> list[dic
                 by_statement[name].append(result)
     found = []
     for statement in description.statements:
-        mine = by_statement[statement.id]
+        mine = [*by_statement[statement.id], *(r for r in results if r.requirement.id in statement.elsewhere)]
         counting = [result for result in mine if result.counts]
         worst = max((result.verdict for result in counting), default=Verdict.NONE)
         if worst is Verdict.PASS and any(result.verdict is Verdict.NONE for result in counting):
