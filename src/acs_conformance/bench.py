@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from acs_conformance import requirement
-from acs_conformance.campaign import Campaign, Journal
+from acs_conformance import lifecycle, requirement
+from acs_conformance.campaign import Campaign
 from acs_conformance.campaign_judge import judge_campaign
 from acs_conformance.cases import Plan
 from acs_conformance.cases.case import Case
@@ -23,6 +23,7 @@ from acs_conformance.emulator.policy import Policy, gateway_variants, variants
 from acs_conformance.exchange import Recorder, Reply, Signs
 from acs_conformance.faults import Seed
 from acs_conformance.gateway_checks import Signing
+from acs_conformance.journal import Journal
 from acs_conformance.message import RawRequest
 from acs_conformance.observation import Judgement
 from acs_conformance.signer import Signer
@@ -107,8 +108,7 @@ class Bench:
             keys, token = _CALLER.access_key_id, _CALLER.security_token or ""
             access = AccessKeys(secrets={keys: _CALLER.access_key_secret}, tokens={keys: token})
             self._settings = Settings(access_keys=access)
-        served = self.description.carrier or self.description
-        self._served = {served.operation: served}
+        self._served = lifecycle.called([self.description.carrier or self.description])
 
     def fault(self, fault: Seed) -> Trial:
         """The plan against a server with this fault."""
@@ -129,7 +129,7 @@ class Bench:
 
     def _rendered(self, description: Description, case: Case, step: int, context: Context, attempt: int) -> RawRequest:
         """As `render`, remembered: explaining cases have ids of their own only within a trial, so they are not."""
-        if "~" in case.id:
+        if "~" in case.id or description.acts_on is not None:  # what is created has another id in each trial
             return render(description, case, step, context, attempt)
         key = (case.id, step, attempt)
         if key not in self._requests:
@@ -149,6 +149,11 @@ class Bench:
         emulator = Emulator(
             self._served, settings=self._settings, policy=policy, fault=fault, clock=lambda: float(_NOW)
         )
+
+        def advance(seconds: float) -> float:
+            emulator.advance(seconds)
+            return seconds
+
         journal = Journal()
         campaign = Campaign(
             [self.plan],
@@ -158,6 +163,7 @@ class Bench:
             until=until,
             rendered=self._rendered,
             sleep=lambda _seconds: None,
+            wait=advance,
         )
         campaign.run()
         judged = judge_campaign(campaign.descriptions, campaign.cases, journal.exchanges)

@@ -246,7 +246,7 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None) -> int:
             raise UsageError(f"{folder} holds the journal of an earlier run; choose another --report-dir")
         store = Store(folder)
         recorder, sender = recorder_for(chosen, options.signature)
-        campaign = prepared.campaign(recorder, store, _progress(prepared, chosen, store, folder))
+        campaign = prepared.campaign(chosen, recorder, store, _progress(prepared, chosen, store, folder))
         is_complete = False
         try:
             with _interruptible():

@@ -157,7 +157,10 @@ class Session:
         return Judged(self, self._results[requirement.id], self._findings.get(requirement.id))
 
     def finish(self) -> None:
-        """Write the report, where one was asked for."""
+        """End what was created, and write the report where one was asked for."""
+        if self._campaign is not None and self._store is not None:
+            with self._store.lock:
+                self._campaign.close()
         wanted = self.config.getoption("--acs-report-dir")
         if wanted is None:
             return
@@ -180,7 +183,7 @@ class Session:
 
             self._store = Store(self.folder)
             recorder, _ = recorder_for(self._reached(), self.run.options.signature)
-            self._campaign = self.run.campaign(recorder, self._store)
+            self._campaign = self.run.campaign(self._reached(), recorder, self._store)
         return self._campaign, self._store
 
     def _reached(self) -> Target:

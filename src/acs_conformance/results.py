@@ -6,8 +6,9 @@ the same for the same journal, whoever ran it.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -60,6 +61,8 @@ def assemble(
     cases: Mapping[str, Case],
     exchanges: Sequence[Exchange],
     *,
+    called: Mapping[str, Description] | None = None,
+    skipped: Mapping[str, str] | None = None,
     stopped: str = "",
     is_complete: bool = True,
     now: float,
@@ -76,6 +79,8 @@ def assemble(
         selected: operation -> the requirements that were asked for.
         cases: by id, planned and explaining ones.
         exchanges: all so far.
+        called: every operation that was called, those that are tested among them; None: just these.
+        skipped: operation -> why its cases were not all sent.
         stopped: why the run ended early, or "".
         is_complete: whether the run has ended.
         now: Unix seconds.
@@ -85,17 +90,21 @@ def assemble(
         self_check: what the same plan found among seeded faults, or None where that was not asked.
     """
     descriptions = {plan.description.operation: plan.description for plan in plans}
-    judged = judge_campaign(descriptions, cases, exchanges)
+    judged = judge_campaign({**(called or {}), **descriptions}, cases, exchanges)
     pending = "the run has not ended" if not is_complete and not stopped else stopped
     results: list[Result] = []
     for plan in plans:
         chosen = frozenset(requirement.id for requirement in selected[plan.description.operation])
-        judged_all = verdicts(requirements_of.derive(plan.description), plan.aspects, judged, stopped=pending)
+        requirements = requirements_of.derive(plan.description)
+        why = pending or (skipped or {}).get(plan.description.operation, "")
+        if plan.description.operation in judged.absent:  # nothing of it can be shown, and nothing has to be
+            requirements = tuple(dataclasses.replace(each, conditional=True) for each in requirements)
+        judged_all = verdicts(requirements, plan.aspects, judged, stopped=why)
         # A selection says what is tested; a failure that was seen on the way is never left out.
         results += [r for r in judged_all if r.requirement.id in chosen or r.verdict is Verdict.FAIL]
     code = exit_code(results, allowed, has_error=has_error)
     by_number = {exchange.number: exchange for exchange in exchanges}
-    findings = of_requirements(descriptions, results, judged, by_number, _command(info))
+    findings = of_requirements({**(called or {}), **descriptions}, results, judged, by_number, _command(info))
     changed = of_readings(descriptions, judged, by_number, baseline or {}, _command(info))
     if changed:
         code = ExitCode.FAILED
@@ -225,6 +234,8 @@ def _readings(descriptions: Mapping[str, Description], judged: CampaignJudgement
     questions = {d.id(q.key): (d, q) for d in descriptions.values() for q in d.questions}
     found = []
     for record in judged.readings:
+        if record.question not in questions:
+            continue  # of an operation that was called and not tested
         description, question = questions[record.question]
         found.append(
             {
