@@ -14,6 +14,9 @@ from acs_conformance.emulator.life import Life
 from acs_conformance.emulator.policy import Policy
 from acs_conformance.emulator.validation import Breach, is_vacant
 
+#: Keywords of breaches that speak of the thing: there is none, it is another's, or it has ended.
+OF_THING = frozenset({"known", "same", "ended"})
+
 
 class Acting:
     """How one operation finds what it acts on.
@@ -45,25 +48,31 @@ class Acting:
         job = life.jobs.get(named) if isinstance(named, str) else None
         return job if job is not None and job.operation == self._creator else None
 
-    def breaches(self, life: Life, job: Job | None, document: Mapping[str, Json], found: list[Breach]) -> list[Breach]:
-        """What stands in the way of a call.
+    def breaches(self, life: Life, job: Job | None, document: Mapping[str, Json]) -> list[Breach]:
+        """What stands in the way of a call because of the thing that it names.
 
         Args:
             life: of all things.
             job: what `find` found.
             document: of the call.
-            found: the breaches of its form, which come first unless the server looks things up first.
         """
-        if found and not (self._looks_first and self._can_look(document)):
-            return found
         if job is None:
-            return [self._breach(self._acts_on.id, "known", self._unknown), *found]
-        for name in self._acts_on.same:
-            if document.get(name) != job.document.get(name):
-                return [self._breach(name, "same", self._foreign), *found]
+            return [self._breach(self._acts_on.id, "known", self._unknown)]
+        others = [name for name in self._acts_on.same if document.get(name) != job.document.get(name)]
+        if others:
+            return [self._breach(name, "same", self._foreign) for name in others]
         if self._ended and life.has_ended(job):
-            return [self._breach(self._acts_on.id, "ended", self._ended, self._question), *found]
-        return found
+            return [self._breach(self._acts_on.id, "ended", self._ended, self._question)]
+        return []
+
+    def answered(self, found: list[Breach], document: Mapping[str, Json]) -> list[Breach]:
+        """The breaches of which one is answered: those of the form, unless this server looks things up first."""
+        of_thing = [breach for breach in found if breach.keyword in OF_THING]
+        if len(of_thing) in (0, len(found)):
+            return found
+        if self._looks_first and self._can_look(document):
+            return of_thing
+        return [breach for breach in found if breach.keyword not in OF_THING]
 
     def _can_look(self, document: Mapping[str, Json]) -> bool:
         """Whether everything that names the thing is there, however malformed."""

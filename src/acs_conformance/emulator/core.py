@@ -159,8 +159,10 @@ class Emulator:
         if operation.acting is not None:
             job = self._fault.looked_up(call, operation.acting.find(self.life, call.document), self.memory)
             call = replace(call, job=job)
-            found = operation.acting.breaches(self.life, job, call.document, found)
+            found = [*found, *operation.acting.breaches(self.life, job, call.document)]
         found = self._fault.breaches(call, found, self.memory)
+        if operation.acting is not None and found:
+            found = operation.acting.answered(found, call.document)
         self._end(operation, call, found)
         if found:
             response = operation.answers.error(found, request, request_id)
@@ -226,9 +228,11 @@ class _Operation:
 
     def members(self, life: Life, call: Call) -> dict[str, Json] | None:
         """What a success shows of the thing that the call acts on."""
-        if self._showing is None or call.job is None:
+        if self._showing is None:
             return None
         shows, showing = self._showing
+        if call.job is None:  # only a defect acts on nothing
+            return {shows.at: showing.example(call.document)}
         job = life.jobs.get(call.job.id) or call.job  # the call itself may have changed it
         return {shows.at: showing.show(job, life.state(job, shows))}
 

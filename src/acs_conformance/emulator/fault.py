@@ -75,7 +75,10 @@ class Fault:
         return job
 
     def breaches(self, call: Call, found: list[Breach], memory: Memory) -> list[Breach]:  # noqa: ARG002
-        """The breaches that the operation sees, given those there are, in document order; none: it succeeds."""
+        """The breaches that the operation sees, given those there are, in document order; none: it succeeds.
+
+        Where an operation acts on a thing, what stands in the way because of the thing comes last.
+        """
         return found
 
     def ends(self, call: Call, found: list[Breach], jobs: list[Job], memory: Memory) -> list[Job]:  # noqa: ARG002

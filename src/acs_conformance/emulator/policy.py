@@ -5,8 +5,8 @@ proof of the suite a covering set of them: whatever the suite says about one of 
 
 The points are the keys of the description's open questions, chosen by the name of a reading, and some of the emulator's
 own, `answer.…`, for freedoms that every server has without a question being asked. The points `life.…` settle the lives
-of created things, for all operations at once. What is open about the gateway, the points `gateway.…`, is chosen once for
-all operations too and has variants of its own: only who tests the gateway sees it.
+of created things, for all operations at once. What is open about the gateway, the points `gateway.…`, is settled once
+for all operations too and has variants of its own: only who tests the gateway sees it.
 """
 
 from __future__ import annotations

@@ -52,7 +52,8 @@ class Showing:
         self._masks = policy.choice(description, "answer.credentials") != "shown"
         changes = policy.choice(description, "answer.without-effect") == "default"
         self._differing = [q for q in creator.questions if q.may_differ] if changes else []
-        self._root = self._member("", description.success_schema["properties"][shows.at], "", is_required=True)
+        self._schema_shown = description.success_schema["properties"][shows.at]
+        self._root = self._member("", self._schema_shown, "", is_required=True)
 
     def show(self, job: Job, state: str) -> dict[str, Json]:
         """A thing in a state, as it stands in an answer; the answer's own copy."""
@@ -61,6 +62,11 @@ class Showing:
         shown[self._shows.id] = job.id
         shown[self._shows.state] = state
         return shown
+
+    def example(self, document: Mapping[str, Json]) -> Json:
+        """What would be shown if there were a thing as a call names it."""
+        shown = example(self._schema_shown)
+        return shown | {name: document[name] for name in shown.keys() & document.keys()}
 
     def _member(self, name: str, schema: Mapping[str, Json], path: str, *, is_required: bool) -> _Member:
         node = self._creator.nodes.get(path)
