@@ -55,25 +55,29 @@ def of_requirements(
     found = []
     for (operation, cause), failing in by_cause.items():
         together = cause not in _UNSPECIFIC or len(failing) >= _WHOLESALE
-        covered = [one for one in failing if reviewed.covers_cause(one[0].requirement.id, cause)]
-        others = [one for one in failing if one not in covered]
-        groups = [others, covered] if together else [[one] for one in failing]
+        groups = [[one] for one in failing]
+        if together:
+            apart: dict[bool, list[tuple[Result, list[Observation]]]] = defaultdict(list)
+            for one in failing:
+                apart[reviewed.covers_cause(one[0].requirement.id, cause)].append(one)
+            groups = list(apart.values())
         found += [
             {
                 **_finding(descriptions[operation], cause, group, judged, exchanges, again),
-                "is_covered": group[0] in covered,
+                "is_covered": reviewed.covers_cause(group[0][0].requirement.id, cause),
                 "deviations": _deviations(reviewed, cause, group),
             }
             for group in groups
-            if group
         ]
     return found
 
 
 def _deviations(reviewed: Review, cause: str, failing: _Failing) -> list[int]:
-    """Positions of the deviations that speak of these failures, those that have expired too."""
+    """Positions of the deviations that cover these failures, or that would if they had not expired."""
     names = {result.requirement.id for result, _ in failing}
-    return sorted({n for (name, failure), n in reviewed.spoken_of.items() if name in names and failure.cause == cause})
+    mine = {n for (name, failure), n in reviewed.spoken_of.items() if name in names and failure.cause == cause}
+    is_covered = all(reviewed.covers_cause(name, cause) for name in names)
+    return sorted(n for n in mine if (reviewed.deviations[n].days_left >= 0) == is_covered)
 
 
 def _finding(
