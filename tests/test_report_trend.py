@@ -104,10 +104,10 @@ def test_exchanges_are_not_kept(tmp_path):
 
 def test_a_series_is_an_operation_on_a_target(tmp_path):
     nights = [night(number) for number in range(4)]
-    nights[0]["target"] |= {"url": "http://127.0.0.1:8080", "kind": "given URL"}
-    nights[1]["target"] |= {"url": "http://127.0.0.1:1", "kind": "embedded emulator"}
-    nights[2]["target"] |= {"url": "http://127.0.0.1:2", "kind": "embedded emulator"}
-    nights[3]["target"] |= {"url": "https://b.example", "kind": "staging"}
+    nights[0]["target"] = {"url": "http://127.0.0.1:8080", "kind": "given URL"}
+    nights[1]["target"] = {"url": "http://127.0.0.1:1", "kind": "embedded emulator"}
+    nights[2]["target"] = {"url": "http://127.0.0.1:2", "kind": "embedded emulator"}
+    nights[3]["target"] = {"url": "https://b.example", "kind": "staging"}
     nights[3]["descriptions"].append({**nights[3]["descriptions"][0], "operation": "Another"})
     found = history.series(read(stored(tmp_path, *nights)))
     runs = {key: [run.run_id for run, _ in course] for key, course in found.items()}

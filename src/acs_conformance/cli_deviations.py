@@ -81,7 +81,7 @@ def _place(report: dict[str, Any], profile_name: str | None, file: Path | None) 
     if file is not None:
         source = profile_file.read_deviations(file) if file.exists() else toml_source.parsed(file, "")
         return source, (), f"for runs with --deviations {file}"
-    name = profile_name or report["target"]["profile"]
+    name = profile_name or report["target"].get("profile", "")
     if not name:
         raise UsageError(
             f"the run against {report['target']['url']} used no profile; say where the deviation goes, "
