@@ -244,12 +244,12 @@ WRONG = {
         "not supported yet",
         "Remove",
     ),
-    "deviations": (
-        URL + '[[targets.staging.deviations]]\nrequirement = "x"\n',
+    "a deviation without a reason": (
+        URL + '[[targets.staging.deviations]]\nrequirements = ["x"]\ncause = "y"\nuntil = 2027-01-31\n',
         3,
-        "targets.staging.deviations",
-        "not supported yet",
-        "Remove",
+        "targets.staging.deviations[0]",
+        "lacks reason",
+        "why the difference is accepted",
     ),
 }
 

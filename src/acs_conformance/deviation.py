@@ -46,7 +46,7 @@ class Deviation:
     reason: str
     #: The last day on which it covers, in UTC.
     until: date
-    source: TomlSource = field(repr=False)
+    source: TomlSource = field(repr=False, compare=False)
     key: Key = field(repr=False)
 
     @property

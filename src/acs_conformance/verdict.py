@@ -171,7 +171,7 @@ def exit_code(
         return ExitCode.FAILED
     if has_error or any(result.verdict is Verdict.ERROR for result in found):
         return ExitCode.ERROR
-    is_shown = any(result.verdict is Verdict.PASS for result in found)
+    is_shown = any(result.verdict in (Verdict.PASS, Verdict.FAIL) for result in found)
     if not is_shown or any(result.is_undecided and result.requirement.id not in tolerated for result in found):
         return ExitCode.INCONCLUSIVE
     return ExitCode.CONFORMS
