@@ -489,7 +489,7 @@ def test_a_finding_is_replayed_through_the_profile(acs):
         profile(server.url)
         ended = quick(acs, "--depth", "quick")
     assert ended.code == 1
-    replays = {finding["replay"] for finding in ended.report["findings"]}
+    replays = {finding["again"] for finding in ended.report["findings"]}
     assert replays
     assert all(line.startswith("acs-conformance run --profile staging --depth quick") for line in replays)
 

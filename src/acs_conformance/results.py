@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,8 @@ from acs_conformance.campaign_judge import CampaignJudgement, judge_campaign
 from acs_conformance.cases import Plan
 from acs_conformance.cases.case import Case
 from acs_conformance.description import Description
-from acs_conformance.findings import diagnosis, of_readings, of_requirements
+from acs_conformance.findings import Again, diagnosis, of_readings, of_requirements
+from acs_conformance.gateway_checks import Scheme
 from acs_conformance.record import Exchange
 from acs_conformance.requirement import Requirement
 from acs_conformance.verdict import ExitCode, Result, Verdict, exit_code, verdicts
@@ -42,6 +43,10 @@ class RunInfo:
     target_option: str = ""
     #: The pattern that selected requirements, or "".
     only: str = ""
+    #: How requests are signed, where that is not what is tested.
+    signature: Scheme = "v3"
+    #: Name of a secret in a description -> the environment's variable that holds it.
+    secret_variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +100,9 @@ def assemble(
         results += [r for r in judged_all if r.requirement.id in chosen or r.verdict is Verdict.FAIL]
     code = exit_code(results, allowed, has_error=has_error)
     by_number = {exchange.number: exchange for exchange in exchanges}
-    findings = of_requirements(descriptions, results, judged, by_number, _command(info))
-    changed = of_readings(descriptions, judged, by_number, baseline or {}, _command(info))
+    again = Again(command=_command(info), run_id=info.run_id, secrets=info.secret_variables)
+    findings = of_requirements(descriptions, results, judged, by_number, again)
+    changed = of_readings(descriptions, judged, by_number, baseline or {}, again)
     if changed:
         code = ExitCode.FAILED
     counts = Counter(str(result.verdict) for result in results)
@@ -108,6 +114,7 @@ def assemble(
             "seed": info.seed,
             "depth": info.depth,
             "only": info.only,
+            "signature": info.signature,
             "tool": {"name": "acs-conformance", "version": info.tool_version},
             "started_at": _iso(info.started_at),
             "ended_at": _iso(now),
@@ -123,7 +130,7 @@ def assemble(
             "conclusive": sum(result.verdict in (Verdict.PASS, Verdict.FAIL) for result in results),
             "self_check": dict(self_check) if self_check is not None else None,
         },
-        "target": {"url": info.target_url, "kind": info.target_kind},
+        "target": {"url": info.target_url, "kind": info.target_kind, "option": info.target_option},
         "descriptions": [_description(description) for description in descriptions.values()],
         "statements": [row for description in descriptions.values() for row in _statements(description, results)],
         "requirements": [_requirement(result) for result in results],
@@ -151,7 +158,8 @@ def _overall(code: ExitCode) -> str:
 def _command(info: RunInfo) -> str:
     """The run as a command, without its selection."""
     given = f" {info.target_option}" if info.target_option else ""
-    return f"acs-conformance run{given} --depth {info.depth} --seed {info.seed}"
+    signed = "" if info.signature == "v3" else f" --signature {info.signature}"
+    return f"acs-conformance run{given} --depth {info.depth} --seed {info.seed}{signed}"
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------

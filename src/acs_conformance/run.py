@@ -174,6 +174,8 @@ class Run:
             started_at=self.started_at,
             target_option=chosen.option,
             only=self.options.only or "",
+            signature=self.options.signature,
+            secret_variables=self.options.profile.secret_variables if self.options.profile is not None else {},
         )
 
     def campaign(self, recorder: Recorder, store: Store, progress: Progress | None = None) -> Campaign:
