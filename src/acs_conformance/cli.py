@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from acs_conformance import __version__, cli_proof, cli_reports, cli_targets
+from acs_conformance import __version__, cli_evidence, cli_proof, cli_reports, cli_targets
 from acs_conformance.cli_progress import shown
 from acs_conformance.errors import AcsConformanceError, TargetUnreachable, UsageError
 
@@ -313,6 +313,7 @@ def _progress(prepared: Run, chosen: Target, store: Store, folder: Path) -> Prog
 
 
 for _command in (
+    cli_evidence.replay,
     cli_proof.emulator,
     cli_proof.faults,
     cli_proof.prove,

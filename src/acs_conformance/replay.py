@@ -289,7 +289,7 @@ class _Replayer:
         """How often the failure showed among the requests that may show it."""
         rate = self.finding["rate"]
         if rate["failed"]:
-            return min(1.0, float(rate["failed"]) / max(1, rate["tried"]))
+            return min(1.0, int(rate["failed"]) / max(1, int(rate["tried"])))
         operations = {request["operation"] for request in self.finding["requests"]}
         sent = sum(each["operation"] in operations for each in self.report["exchanges"])
         return min(1.0, max(1, len(self.finding["exchanges"])) / max(1, sent))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
 from typing import Any
 
 from acs_conformance.report.text import visible
@@ -21,70 +22,6 @@ from acs_conformance.signing.v3 import canonical_query
 
 Data = Mapping[str, Any]
 Part = str | Mapping[str, Any]
-
-_HEAD = r"""
-set -euo pipefail
-export LC_ALL=C
-
-endpoint=${ACS_ENDPOINT:-%(endpoint)s}
-endpoint=${endpoint%%/}
-: "${ALIBABA_CLOUD_ACCESS_KEY_ID:?set it to the id of the access key to sign with}"
-: "${ALIBABA_CLOUD_ACCESS_KEY_SECRET:?set it to the secret of that access key}"
-host=${endpoint#*://}
-case $endpoint in
-http://*) host=${host%%:80} ;;
-https://*) host=${host%%:443} ;;
-esac
-
-sha256() { openssl dgst -sha256 -r | cut -d ' ' -f 1; } # of standard input, in hex
-base64() { openssl base64 -A; }
-fresh() { openssl rand -hex "$(($1 / 2))"; }
-encoded() { # a Base64 text as it stands in a query
-  local text=$1
-  text=${text//+/%%2B}
-  text=${text//\//%%2F}
-  printf '%%s' "${text//=/%%3D}"
-}
-
-# The HMAC-SHA256 of standard input, in hex. The key never becomes an argument of a program.
-hmac() {
-  local key i inner='' outer=''
-  if ((${#1} > 64)); then key=$(printf '%%s' "$1" | sha256); else key=$(printf '%%s' "$1" | od -An -v -tx1 | tr -d ' \n'); fi
-  while ((${#key} < 128)); do key+=00; done
-  for ((i = 0; i < 128; i += 2)); do
-    printf -v inner '%%s\\x%%02x' "$inner" $((16#${key:i:2} ^ 0x36))
-    printf -v outer '%%s\\x%%02x' "$outer" $((16#${key:i:2} ^ 0x5c))
-  done
-  inner=$({ printf "$inner"; cat; } | sha256)
-  { printf "$outer"; printf "$(sed 's/../\\x&/g' <<<"$inner")"; } | sha256
-}
-
-send() { # method, target, canonical query, body, content type, action, version
-  local method=$1 target=$2 query=$3 body=$4 type=$5
-  local -a headers=("host:$host") sent=()
-  [[ -z $type ]] || headers+=("content-type:$type")
-  headers+=(
-    "x-acs-action:$6"
-    "x-acs-content-sha256:$(printf '%%s' "$body" | sha256)"
-    "x-acs-date:$(date -u +%%Y-%%m-%%dT%%H:%%M:%%SZ)"
-    "x-acs-signature-nonce:$(openssl rand -hex 16)"
-    "x-acs-version:$7"
-  )
-  if [[ -n ${ALIBABA_CLOUD_SECURITY_TOKEN:-} ]]; then
-    headers+=("x-acs-accesskey-id:$ALIBABA_CLOUD_ACCESS_KEY_ID" "x-acs-security-token:$ALIBABA_CLOUD_SECURITY_TOKEN")
-  fi
-  mapfile -t headers < <(printf '%%s\n' "${headers[@]}" | sort)
-  local signed canonical signature
-  signed=$(printf '%%s\n' "${headers[@]%%%%:*}" | paste -s -d ';' -)
-  canonical=$(printf '%%s\n' "$method" "${target%%%%\?*}" "$query" "${headers[@]}" '' "$signed" "$(printf '%%s' "$body" | sha256)")
-  signature=$(printf 'ACS3-HMAC-SHA256\n%%s' "$(printf '%%s' "$canonical" | sha256)" | hmac "$ALIBABA_CLOUD_ACCESS_KEY_SECRET")
-  headers+=("authorization:ACS3-HMAC-SHA256 Credential=$ALIBABA_CLOUD_ACCESS_KEY_ID,SignedHeaders=$signed,Signature=$signature")
-  [[ -n $body || $method != POST ]] || sent+=("content-length: 0")
-  [[ -n $type ]] || sent+=("content-type:")
-  printf '%%s\n' "${headers[@]/:/: }" "${sent[@]}" | curl --silent --show-error --max-time 60 --globoff --path-as-is \
-    --request "$method" ${body:+--data-binary "$body"} --header @- --write-out '\nstatus: %%{http_code}\n' "$endpoint$target"
-}
-"""
 
 
 def render(report: Data, finding: Data) -> str:
@@ -100,7 +37,7 @@ def _comment(report: Data, finding: Data) -> Iterator[str]:
         *(f"The page says: {each['text']}" for each in finding["statements"]),
         f"received: {finding['received']}",
         f"allowed:  {finding['allowed']}",
-        f"Sends the smallest request that showed it, signed with ACS3-HMAC-SHA256. Needs curl and openssl.",
+        "Sends the smallest request that showed it, signed with ACS3-HMAC-SHA256. Needs curl and openssl.",
     )
     yield from (f"# {_line(fact)}" for fact in facts)
     yield f"# Sent to $ACS_ENDPOINT, else to {_line(report['target']['url'])}."
@@ -115,11 +52,12 @@ def _line(text: str) -> str:
 def _body(report: Data, finding: Data) -> Iterator[str]:
     why = impossible(finding)
     if why:
-        yield f"echo {shlex.quote(f'{why} Instead: {finding['replay']}')} >&2"
+        words = f"{why} Instead: {finding['replay']}"
+        yield f"echo {shlex.quote(words)} >&2"
         yield "exit 2"
         return
-    yield (_HEAD % {"endpoint": shlex.quote(report["target"]["url"])}).strip("\n")
-    yield ""
+    yield f"default_endpoint={shlex.quote(report['target']['url'])}"
+    yield resources.files(__package__).joinpath("curl_script.sh").read_text("utf-8")
     yield from _names(finding)
     for number, request in enumerate(finding["requests"], start=1):
         if len(finding["requests"]) > 1:
@@ -136,20 +74,17 @@ def impossible(finding: Data) -> str:
 
 def _variables(finding: Data) -> list[tuple[str, bool]]:
     """The environment's variables that credentials are made of, and whether each is needed."""
-    found: dict[str, bool] = {}
+    parts = [part for request in finding["requests"] for part in walk([*request["target"], *request["body"]])]
+    return list({part["environment"]: part["secret"] == "" for part in parts if "environment" in part}.items())
 
-    def walk(parts: Sequence[Part]) -> None:
-        for part in parts:
-            if not isinstance(part, str):
-                if "environment" in part:
-                    found[part["environment"]] = part["secret"] == ""
-                for name in ("sha256", "base64", "percent"):
-                    walk(part.get(name, ()))
 
-    for request in finding["requests"]:
-        walk(request["target"])
-        walk(request["body"])
-    return list(found.items())
+def walk(parts: Sequence[Part]) -> Iterator[Mapping[str, Any]]:
+    """Everything in a text that has to be made anew, outer parts before what is inside of them."""
+    for part in parts:
+        if not isinstance(part, str):
+            yield part
+            for name in ("sha256", "base64", "percent"):
+                yield from walk(part.get(name, ()))
 
 
 # --- texts ------------------------------------------------------------------------------------------------------------
@@ -157,12 +92,16 @@ def _variables(finding: Data) -> list[tuple[str, bool]]:
 
 def _names(finding: Data) -> Iterator[str]:
     """The random parts of names: new each time, and the same in all requests."""
-    lengths: dict[int, int] = {}
+    was: dict[int, str] = {}
+    capital: dict[int, None] = {}
     for request in finding["requests"]:
-        for number, length in re.findall(r"'fresh': (\d+), 'was': '([0-9A-Fa-f]+)'", repr(request)):
-            lengths[int(number)] = len(length)
-    for number, length in sorted(lengths.items()):
-        yield f"fresh{number}=$(fresh {length})"
+        for part in walk([*request["target"], *request["body"]]):
+            if "fresh" in part:
+                was.setdefault(part["fresh"], part["was"])
+                if part["was"] != part["was"].lower():
+                    capital[part["fresh"]] = None
+    yield from (f"fresh{number}=$(fresh {len(text)})" for number, text in sorted(was.items()))
+    yield from (f"capital{number}=$(printf '%s' \"$fresh{number}\" | tr a-f A-F)" for number in capital)
 
 
 def _send(request: Data, number: int) -> Iterator[str]:
@@ -180,8 +119,8 @@ def _send(request: Data, number: int) -> Iterator[str]:
 
 def _target(parts: Sequence[Part], number: int, made: list[str]) -> tuple[str, str]:
     """Target and canonical query as words of the shell; what they need is made first."""
-    # In the canonical query parameters are sorted and encoded anew, so stand-ins of plain letters take the place of what
-    # is not known yet: these stay what they are, and behind the same name its order decides nothing.
+    # The canonical query is sorted and encoded anew. Stand-ins of plain letters take the place of what is
+    # not known yet: these stay what they are, and two parameters of one name with different ones are never sent.
     words: dict[str, str] = {}
     text = ""
     for part in parts:
@@ -211,7 +150,7 @@ def _word(part: Mapping[str, Any], name: str, made: list[str]) -> str:
     """What gives a part its value, in double quotes; a credential is put into a variable first."""
     match part:
         case {"fresh": number, "was": was}:
-            return f'"${{fresh{number}^^}}"' if was != was.lower() else f'"${{fresh{number}}}"'
+            return f'"${{capital{number}}}"' if was != was.lower() else f'"${{fresh{number}}}"'
         case {"now_plus": seconds}:
             return f'"$(($(date +%s) + {seconds}))"'
         case {"secret": "", "environment": variable}:
@@ -221,10 +160,11 @@ def _word(part: Mapping[str, Any], name: str, made: list[str]) -> str:
         case {"sha256": inner}:
             made.append(f"{name}_hash=$(printf '%s' {_quoted(inner, f'{name}_hash', made)} | sha256)")
             return f'"${{{name}_hash}}"'
-        case {"percent": [{"base64": inner}]}:
-            made.append(f"{name}=$(encoded \"$(printf '%s' {_quoted(inner, name, made)} | base64)\")")
+        case {"base64": inner}:
+            made.append(f"{name}=$(printf '%s' {_quoted(inner, f'{name}_text', made)} | base64)")
             return f'"${{{name}}}"'
         case {"percent": inner}:
-            return f'"$(encoded {_quoted(inner, name, made)})"'
+            made.append(f"{name}=$(encoded {_quoted(inner, f'{name}_plain', made)})")
+            return f'"${{{name}}}"'
         case _:
             raise ValueError(f"no part of a request: {sorted(part)}")

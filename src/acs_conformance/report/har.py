@@ -19,6 +19,7 @@ from urllib.parse import unquote_to_bytes
 
 Data = Mapping[str, Any]
 
+_REASONS = {status.value: status.phrase for status in http.HTTPStatus}
 #: What is not known, by the specification.
 _UNKNOWN = -1
 
@@ -108,7 +109,7 @@ def _response(exchange: Data) -> dict[str, Any]:
         content = {"size": len(body), "mimeType": _type(response["headers"]), "text": text}
         content |= {"encoding": encoding} if encoding else {}
         status, headers, error = response["status"], response["headers"], {}
-        reason = http.HTTPStatus(status).phrase if status in http.HTTPStatus else ""
+        reason = _REASONS.get(status, "")
     return {
         "status": status,
         "statusText": reason,
