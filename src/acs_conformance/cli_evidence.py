@@ -63,10 +63,10 @@ def replay(
       acs-conformance replay reports/today --all --format json
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     from acs_conformance import report as reports
-    from acs_conformance.replay import find
+    from acs_conformance.report.failure import Failures
 
     loaded = reports.load(report)
-    chosen = [find(loaded, name) for name in _chosen(report, loaded, failures, all_=all_)]
+    chosen = [Failures(loaded).find(name) for name in _chosen(report, loaded, failures, all_=all_)]
     options = _options(loaded, target_url, profile_name, spec_root)
     replays = _replayed(loaded, chosen, options, times, is_elsewhere=bool(target_url or profile_name))
     if style == "json":

@@ -23,7 +23,7 @@ from acs_conformance.cases.case import Case
 from acs_conformance.cases.render import Context
 from acs_conformance.description import Description, get, locations
 from acs_conformance.encoding import percent_encode
-from acs_conformance.errors import SelectionError, TargetUnreachable, UsageError
+from acs_conformance.errors import TargetUnreachable
 from acs_conformance.exchange import Recorder
 from acs_conformance.gateway_checks import Signing
 from acs_conformance.gateway_judge import check_of
@@ -78,43 +78,6 @@ class Replay:
             "failed": self.failed,
             "exchanges": [exchange.to_json() for exchange in self.exchanges],
         }
-
-
-# --- finding it -------------------------------------------------------------------------------------------------------
-
-
-def find(report: Report, name: str) -> Report:
-    """The finding that `name` stands for: its id, the beginning of one, or a requirement's id; the operation may be
-    left out.
-
-    Raises:
-        UsageError: no finding or several are called so, or the report is too old to say how it is sent again.
-    """  # noqa: D205 - one sentence
-    findings = report["findings"]
-    exact = [each for each in findings if name in (each["id"], _short(report, each["id"]))]
-    found = exact or [
-        each
-        for each in findings
-        if each["id"].startswith(name) or _short(report, each["id"]).startswith(name) or name in each["requirements"]
-    ]
-    if not found:
-        raise SelectionError("finding", name, [each["id"] for each in findings])
-    if len(found) > 1:
-        ids = "\n  ".join(each["id"] for each in found)
-        raise UsageError(f"{name!r} may be any of {len(found)} findings; give more of one's id:\n  {ids}")
-    if "requests" not in found[0]:
-        raise UsageError(
-            f"finding {name!r}: the report was written by a version that did not record how a request is sent again; "
-            f"`{found[0].get('replay', 'acs-conformance run')}` makes its case anew"
-        )
-    chosen: Report = found[0]
-    return chosen
-
-
-def _short(report: Report, identifier: str) -> str:
-    """The id without the operation, where the report is of a single one."""
-    operations = [each["operation"] for each in report["descriptions"]]
-    return identifier.removeprefix(f"{operations[0]}.") if len(operations) == 1 else identifier
 
 
 # --- sending it -------------------------------------------------------------------------------------------------------
