@@ -322,6 +322,7 @@ def _progress(prepared: Run, chosen: Target, store: Store, folder: Path, watch: 
 
 
 for _command in (
+    cli_evidence.export,
     cli_evidence.replay,
     cli_proof.emulator,
     cli_proof.faults,

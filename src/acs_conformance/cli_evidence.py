@@ -166,3 +166,50 @@ def _show(each: Replay) -> None:
     failed = f"{each.failed} of {sent} failed" if each.failed or each.tried > 1 else sent
     click.echo(f"  now      {each.received or 'no answer'} ({failed})")
     click.echo(f"{_HEADLINES[each.outcome]}: {each.reason} (exit code {int(each.exit_code)})")
+
+
+@click.command()
+@click.argument("report", type=_REPORT)
+@click.argument("failure", required=False, metavar="[FAILURE-ID]")
+@click.option("--format", "style", type=click.Choice(["har", "allure", "curl", "python"]), required=True)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Where it goes, not the terminal; for allure a folder."
+)
+def export(report: Path, failure: str | None, style: str, output: Path | None) -> None:
+    """Export the evidence of REPORT in a format of other tools; with a FAILURE-ID, that of one finding.
+
+    har: requests and answers as an HTTP archive, for browsers' developer tools. allure: a folder of results for Allure.
+    curl and python: the requests of a finding as a script that signs by itself, or calls the official SDK.
+
+    \b
+    Examples:
+      acs-conformance export reports/today --format allure -o allure-results
+      acs-conformance export reports/today AppId.maxLength --format curl | bash
+      acs-conformance export reports/today AppId.maxLength --format har -o finding.har
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
+    from acs_conformance import report as reports
+    from acs_conformance.report import allure, har, scripts
+    from acs_conformance.report.failure import Failures
+    from acs_conformance.report.files import encoded, replace
+
+    loaded = reports.load(report)
+    if style == "allure":
+        if output is None or failure is not None:
+            raise UsageError("Allure's results are a folder with every requirement; give -o FOLDER and no FAILURE-ID.")
+        click.echo(f"allure: {len(allure.write(loaded, output))} files in {output}")
+        return
+    finding = None
+    if style != "har" or failure is not None:
+        (name,) = _chosen(report, loaded, [failure] if failure is not None else [], all_=False)
+        finding = Failures(loaded).find(name)
+    if finding is None:
+        text = har.render(loaded)
+    elif style == "har":
+        shown = (request["exchange"] for request in finding["requests"])
+        text = har.render(loaded, frozenset((*shown, *finding["exchanges"])))
+    else:
+        text = scripts.KINDS[{"curl": ".sh", "python": ".py"}[style]](loaded, finding)
+    if output is None:
+        click.echo(encoded(text), nl=False)
+    else:
+        replace(output, encoded(text))
