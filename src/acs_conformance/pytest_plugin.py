@@ -261,7 +261,7 @@ def _failure_text(result: Result, finding: dict[str, Any] | None) -> str:
         f"{finding['requirement']}\n  claim      {finding['claim']}\n{sentences}\n  source     {finding['source']}\n"
         f"  received   {finding['received']} ({rate['failed']} of {rate['tried']} tries)\n"
         f"  allowed    {finding['allowed']}\n"
-        f"  request    {finding['curl']}\n  again      {finding['replay']}"
+        f"  request    {finding['curl']}\n  again      {finding['again']}"
     )
 
 

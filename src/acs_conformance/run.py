@@ -199,6 +199,8 @@ class Run:
             target_option=chosen.option,
             only=self.options.only or "",
             profile=self.options.profile.given_as if self.options.profile is not None else "",
+            signature=self.options.signature,
+            secret_variables=self.options.profile.secret_variables if self.options.profile is not None else {},
         )
 
     def campaign(self, chosen: Target, recorder: Recorder, store: Store, progress: Progress | None = None) -> Campaign:
