@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from acs_conformance import __version__, cli_proof, cli_reports, cli_targets
+from acs_conformance import cli_proof, cli_reports, cli_targets
 from acs_conformance.cli_progress import shown
 from acs_conformance.errors import AcsConformanceError, TargetUnreachable, UsageError
+from acs_conformance.version import __version__
 
 if TYPE_CHECKING:
     from acs_conformance.campaign import Progress
