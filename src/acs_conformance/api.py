@@ -142,7 +142,7 @@ def run_conformance(
         UsageError: an argument stands for nothing, a description or profile is broken, or `report_dir` holds a run.
         TargetUnreachable: nothing at the address ever gave an answer. The report is written all the same.
 
-    Example:
+    Examples:
         >>> from acs_conformance import run_conformance
         >>> result = run_conformance("StartRtcCloudTranscode", depth="quick", only="*.AppId.*")
         >>> result.conforms
@@ -189,7 +189,7 @@ def load_descriptions(root: Path | None = None) -> dict[str, Description]:
     Raises:
         DescriptionError: a description is broken; the text names file, line and place.
 
-    Example:
+    Examples:
         >>> from acs_conformance import load_descriptions
         >>> [node.path for node in load_descriptions()["StartRtcCloudTranscode"].parameters]
         ['AppId', 'ChannelId', 'InputParam', 'OutputParams', 'MaxIdleTime']

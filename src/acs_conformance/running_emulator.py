@@ -319,7 +319,7 @@ def start_emulator(
         SelectionError: there is no such point, choice or fault.
         UsageError: the quota is not of this form, nobody may call, or a description is broken.
 
-    Example:
+    Examples:
         >>> from acs_conformance import start_emulator
         >>> with start_emulator(quota="50:100") as emulator:
         ...     emulator.url.startswith("http://127.0.0.1:")
