@@ -1,4 +1,4 @@
-"""What the site shows that doesn't stand in docs/: README, changes, the fields of descriptions, examples, benchmarks.
+"""What the site shows that doesn't stand in docs/: README, changes, the fields of descriptions, examples, help texts.
 
 In: files of the repository. Out: pages, and links from page to page. A document is written once and its links hold on a
 code forge; here they are turned to where the site has the file. A link to a file that the site doesn't have is left for
@@ -7,13 +7,18 @@ code forge; here they are turned to where the site has the file. A link to a fil
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
+import textwrap
 from pathlib import Path
 
+import click
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+
+from acs_conformance.cli import cli
 
 ROOT = Path(__file__).parent.parent
 #: File of the repository -> the page that shows it.
@@ -34,7 +39,20 @@ ASSETS = {"src/acs_conformance/report/report.schema.json": "report.schema.json"}
 
 _LANGUAGES = {".py": "python", ".toml": "toml", ".yml": "yaml"}
 _FENCE = re.compile(r"^( *)(```+).*?^\1\2 *$", re.DOTALL | re.MULTILINE)
+_EXAMPLES = re.compile(r"\x08\nExamples:\n((?:  .*(?:\n|$))+)|^Example: (.*)$", re.MULTILINE)
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:)([^)\s#]+)(#[^)\s]*)?(?=\))")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Show the examples in help texts as code, which the terminal tells by two blanks at the beginning of a line."""
+    commands: list[click.Command] = [cli]
+    for command in commands:
+        command.help = _EXAMPLES.sub(
+            lambda found: f"\n```bash\n{textwrap.dedent(found[1] or found[2]).strip()}\n```\n",
+            inspect.cleandoc(command.help or ""),
+        )
+        commands += command.commands.values() if isinstance(command, click.Group) else ()
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

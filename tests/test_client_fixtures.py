@@ -24,6 +24,7 @@ def session(tmp_path):
 
     def run(files, *options, before="pass", code=0):
         for name, text in files.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_text(text, encoding="utf-8")
         (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers -W error\n", encoding="ascii")
         temporary = tmp_path / "temporary"
@@ -100,7 +101,7 @@ def test_the_module_decides_again(acs_client, acs_sdk_config, acs_emulator):
     assert "4 passed" in session({"test_client.py": test}, *options)
 
 
-def test_a_team_has_options_of_its_own(session):
+def test_a_folder_has_options_of_its_own(session):
     conftest = """
 import pytest
 from acs_conformance import EmulatorOptions
@@ -121,7 +122,9 @@ def test_it(acs_client):
     assert caught.value.code == "InvalidParameterAppId"
 """
     )
-    assert "1 passed" in session({"conftest.py": conftest, "test_client.py": test})
+    plain = CALL + "def test_one(acs_client):\n    call(acs_client)\n"
+    files = {"test_a.py": plain, "below/conftest.py": conftest, "below/test_b.py": test, "test_c.py": plain}
+    assert "3 passed" in session(files)
 
 
 @pytest.mark.parametrize(

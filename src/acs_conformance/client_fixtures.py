@@ -33,28 +33,44 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def acs_emulator_options() -> EmulatorOptions:
-    """What the emulator plays in every test: override it in a conftest.py to return other `EmulatorOptions`."""
+    """What the emulator plays: a conftest.py that overrides it decides for all tests in its folder and below."""
     from acs_conformance.running_emulator import EmulatorOptions
 
     return EmulatorOptions()
 
 
-@pytest.fixture(scope="session")
-def _acs_served(acs_emulator_options: EmulatorOptions) -> Iterator[RunningEmulator]:
-    """The server, once for each process; what stands behind it is each test's own."""
-    from acs_conformance.errors import AcsConformanceError
-    from acs_conformance.running_emulator import serving
+class _Servers:
+    """The emulators of one process: one for each kind of options that tests ask for, which is nearly always one."""
 
-    with contextlib.ExitStack() as stack:
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._stack = stack
+        self._running: list[tuple[EmulatorOptions, RunningEmulator]] = []
+
+    def get(self, options: EmulatorOptions) -> RunningEmulator:
+        from acs_conformance.errors import AcsConformanceError
+        from acs_conformance.running_emulator import serving
+
+        for known, emulator in self._running:
+            if known == options:
+                return emulator
         try:
-            emulator = stack.enter_context(serving(acs_emulator_options))
+            emulator = self._stack.enter_context(serving(options))
         except AcsConformanceError as error:
             pytest.fail(f"acs_emulator_options: {error}", pytrace=False)
-        yield emulator
+        self._running.append((options, emulator))
+        return emulator
+
+
+@pytest.fixture(scope="session")
+def _acs_servers() -> Iterator[_Servers]:
+    with contextlib.ExitStack() as stack:
+        yield _Servers(stack)
 
 
 @pytest.fixture
-def acs_emulator(_acs_served: RunningEmulator, request: pytest.FixtureRequest) -> RunningEmulator:
+def acs_emulator(
+    acs_emulator_options: EmulatorOptions, _acs_servers: _Servers, request: pytest.FixtureRequest
+) -> RunningEmulator:
     """A running emulator, as good as new for each test; its `url` is the same for the whole session.
 
     `@pytest.mark.acs_emulator(policy=..., fault=..., quota=..., access_keys=...)` on a test, class or module tells it
@@ -62,6 +78,7 @@ def acs_emulator(_acs_served: RunningEmulator, request: pytest.FixtureRequest) -
     """
     from acs_conformance.errors import AcsConformanceError
 
+    emulator = _acs_servers.get(acs_emulator_options)
     marker = request.node.get_closest_marker(_MARKER)
     wanted: dict[str, Any] = dict(marker.kwargs) if marker else {}
     known = ("policy", "fault", "quota", "access_keys")
@@ -70,10 +87,10 @@ def acs_emulator(_acs_served: RunningEmulator, request: pytest.FixtureRequest) -
         named = ", ".join(unknown) or "a value without a name"
         pytest.fail(f"marker {_MARKER}: {named} stands for nothing. Known: {', '.join(known)}.", pytrace=False)
     try:
-        _acs_served.configure(**wanted)
+        emulator.configure(**wanted)
     except AcsConformanceError as error:
         pytest.fail(f"marker {_MARKER}: {error}", pytrace=False)
-    return _acs_served
+    return emulator
 
 
 @pytest.fixture
