@@ -1,7 +1,7 @@
 """The emulator behind a production HTTP server: uvicorn with the httptools parser, one process.
 
-In: an emulator and an address. Out: HTTP. It hands each request to the core as it stands on the wire and decides only
-what HTTP decides: sizes, and requests that are none.
+In: an emulator, or what wraps one, and an address. Out: HTTP. It hands each request to the core as it stands on the
+wire and decides only what HTTP decides: sizes, and requests that are none.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ import os
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import Server
 
-from acs_conformance.emulator.core import Emulator
 from acs_conformance.errors import UsageError
 from acs_conformance.message import RawRequest, RawResponse
 
@@ -41,7 +40,15 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 
 
-def serve(emulator: Emulator, host: str, port: int, on_ready: Callable[[str], None]) -> None:
+class Answering(Protocol):
+    """What can be served: an `Emulator`, or something that hands requests on to one."""
+
+    def handle(self, request: RawRequest) -> RawResponse:
+        """The response to a request. Never raises."""
+        ...
+
+
+def serve(emulator: Answering, host: str, port: int, on_ready: Callable[[str], None]) -> None:
     """Serves until SIGTERM or SIGINT comes, then finishes what it is answering and returns. Prints nothing.
 
     Args:
@@ -58,7 +65,7 @@ def serve(emulator: Emulator, host: str, port: int, on_ready: Callable[[str], No
 
 
 @contextlib.contextmanager
-def running(emulator: Emulator) -> Iterator[str]:
+def running(emulator: Answering) -> Iterator[str]:
     """Serves in a thread, on a free port of the loopback interface, while the context lasts; gives the base URL."""
     ready = threading.Event()
     with _listening("127.0.0.1", 0) as (listener, url):
@@ -109,7 +116,7 @@ def _why_not(host: str, port: int, error: Exception) -> str:
 class _Server(Server):
     """uvicorn's server, silent, which returns when it is told to end."""
 
-    def __init__(self, emulator: Emulator, on_ready: Callable[[], None]) -> None:
+    def __init__(self, emulator: Answering, on_ready: Callable[[], None]) -> None:
         super().__init__(
             Config(
                 _Application(emulator),
@@ -177,7 +184,7 @@ class _Protocol(HttpToolsProtocol):
 class _Application:
     """The ASGI application."""
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Answering) -> None:
         self._emulator = emulator
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
