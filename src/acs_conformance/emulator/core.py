@@ -94,7 +94,8 @@ class Emulator:
         self._clock = clock
         self._fault = fault or Fault()
         self._operations = {
-            name: _Operation(description, policy, settings, clock) for name, description in descriptions.items()
+            name: _Operation(description, policy, settings, clock, self._fault)
+            for name, description in descriptions.items()
         }
         self._gate = Gate(
             descriptions,
@@ -157,10 +158,10 @@ class Emulator:
         )
         found = reading.breaches
         if operation.acting is not None:
-            job = self._fault.looked_up(call, operation.acting.find(self.life, call.document), self.memory)
+            job = operation.fault.looked_up(call, operation.acting.find(self.life, call.document), self.memory)
             call = replace(call, job=job)
             found = [*found, *operation.acting.breaches(self.life, job, call.document)]
-        found = self._fault.breaches(call, found, self.memory)
+        found = operation.fault.breaches(call, found, self.memory)
         if operation.acting is not None and found:
             found = operation.acting.answered(found, call.document)
         self._end(operation, call, found)
@@ -170,12 +171,12 @@ class Emulator:
             response = operation.answers.success(
                 request_id, self._created(operation, call), operation.members(self.life, call)
             )
-        return self._fault.answer(call, found, response, self.memory)
+        return operation.fault.answer(call, found, response, self.memory)
 
     def _end(self, operation: _Operation, call: Call, found: list[Breach]) -> None:
         """Ends what a call ends."""
         jobs = [call.job] if call.job is not None and operation.ends_within_s is not None and not found else []
-        for job in self._fault.ends(call, found, jobs, self.memory):
+        for job in operation.fault.ends(call, found, jobs, self.memory):
             self.life.end(job, operation.ends_within_s or 0)
 
     def _created(self, operation: _Operation, call: Call) -> Callable[[], str]:
@@ -188,7 +189,7 @@ class Emulator:
         limit_s = None
         if creates.idle_limit is not None:
             limit_s = call.document.get(creates.idle_limit, operation.usual_idle_limit_s)
-        limit_s = self._fault.idle_limit_s(call, limit_s, self.memory)
+        limit_s = operation.fault.idle_limit_s(call, limit_s, self.memory)
         job = self.life.create(operation.description.operation, call.document, names, limit_s)
         return itertools.chain([job.id], self._ids).__next__
 
@@ -203,9 +204,15 @@ class _Operation:
     """One operation as this emulator plays it."""
 
     def __init__(
-        self, description: Description, policy: Policy, settings: Settings, clock: Callable[[], float]
+        self,
+        description: Description,
+        policy: Policy,
+        settings: Settings,
+        clock: Callable[[], float],
+        fault: Fault,
     ) -> None:
         self.description = description
+        self.fault = fault if fault.concerns(description.operation) else Fault()
         self.reader = Reader(description, policy, now_s=clock, secrets=settings.secrets)
         self.answers = Answers(description, policy)
         self.numbers = itertools.count(1)
