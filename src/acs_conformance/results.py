@@ -111,9 +111,7 @@ def assemble(
     reviewed = review(deviations, results, today, is_whole=is_complete and "#" not in info.only)
     code = exit_code(results, allowed, covered=reviewed.covered, has_error=has_error)
     by_number = {exchange.number: exchange for exchange in exchanges}
-    findings = of_requirements(
-        {**(called or {}), **descriptions}, results, judged, by_number, _command(info), reviewed
-    )
+    findings = of_requirements({**(called or {}), **descriptions}, results, judged, by_number, _command(info), reviewed)
     changed = of_readings(descriptions, judged, by_number, baseline or {}, _command(info))
     if changed:
         code = ExitCode.FAILED
