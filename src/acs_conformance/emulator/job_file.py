@@ -79,25 +79,20 @@ class JobFile:
             raise
 
     def _open(self, path: Path) -> None:
-        for line in (
-            "PRAGMA locking_mode = EXCLUSIVE",
-            "PRAGMA journal_mode = WAL",
-            "PRAGMA synchronous = NORMAL",
-            "PRAGMA foreign_keys = ON",
-            "BEGIN IMMEDIATE",
-        ):
-            self._file.execute(line)
-        application, version = self._one("PRAGMA application_id"), self._one("PRAGMA user_version")
-        if not self._one("SELECT count(*) FROM sqlite_master"):
-            for statement in _TABLES.split(";"):
+        self._file.execute("PRAGMA locking_mode = EXCLUSIVE")
+        # Before anything is written: the file may be somebody else's.
+        is_new = not self._one("SELECT count(*) FROM sqlite_master")
+        if not is_new and self._one("PRAGMA application_id") != _APPLICATION:
+            raise UsageError(f"{path} is the database of another program. Choose another file.")
+        if not is_new and self._one("PRAGMA user_version") != _VERSION:
+            raise UsageError(f"{path} was written by another version of the emulator. Choose another file.")
+        for name, value in (("journal_mode", "WAL"), ("synchronous", "NORMAL"), ("foreign_keys", "ON")):
+            self._file.execute(f"PRAGMA {name} = {value}")
+        with _Transaction(self._file):
+            for statement in _TABLES.split(";") if is_new else ():
                 self._file.execute(statement)
             self._file.execute(f"PRAGMA application_id = {_APPLICATION}")
             self._file.execute(f"PRAGMA user_version = {_VERSION}")
-        elif application != _APPLICATION:
-            raise UsageError(f"{path} is the database of another program. Choose another file.")
-        elif version != _VERSION:
-            raise UsageError(f"{path} was written by another version of the emulator. Choose another file.")
-        self._file.execute("COMMIT")
 
     def close(self) -> None:
         """Lets go of the file."""
