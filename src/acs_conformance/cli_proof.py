@@ -5,6 +5,7 @@ Arguments, printing, exit codes; heavy imports come late, inside the commands.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -56,6 +57,19 @@ spec_option = click.option(
     shell_complete=cli_completion.faults,
     help="Play one fault of the catalogue; `faults` lists them.",
 )
+@click.option(
+    "--state",
+    "state_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep what is created in this SQLite file, across restarts, instead of in memory.",
+)
+@click.option(
+    "--admin",
+    "has_admin",
+    is_flag=True,
+    help="Serve /_emulator/ too: move the clock of jobs, let users publish, list jobs. Asks for no access key.",
+)
 @spec_option
 def emulator(
     port: int,
@@ -64,6 +78,8 @@ def emulator(
     quota: str | None,
     settled: tuple[str, ...],
     fault_id: str | None,
+    state_file: Path | None,
+    has_admin: bool,
     spec_root: Path | None,
 ) -> None:
     """Serve the described operations offline; the official SDKs work with it unchanged but for the endpoint.
@@ -76,8 +92,10 @@ def emulator(
     Examples:
       acs-conformance emulator --port 8080
       acs-conformance emulator --access-keys keys.toml --quota 50:100 --policy wire.method=taken
+      acs-conformance emulator --state jobs.sqlite --admin
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     from acs_conformance import spec_folder
+    from acs_conformance.emulator import admin
     from acs_conformance.emulator.core import Emulator, Settings
     from acs_conformance.emulator.limits import Quota
     from acs_conformance.emulator.policy import Policy
@@ -94,16 +112,21 @@ def emulator(
         for point, choice in fault.needs.items():
             if choices.setdefault(point, choice) != choice:
                 raise UsageError(f"this fault shows only with {point}={choice}; leave out --policy {point}=...")
-    settings = Settings(access_keys=keys, quota=Quota.parse(quota) if quota is not None else None)
+    settings = Settings(
+        access_keys=keys, quota=Quota.parse(quota) if quota is not None else None, state_file=state_file
+    )
     core = Emulator(descriptions, settings=settings, policy=Policy(choices=choices), fault=fault)
 
     def on_ready(address: str) -> None:
         lines = [f"listening on {address}", f"operations: {', '.join(descriptions)}", key_line]
         lines += [f"fault: {fault.says}"] if fault is not None else []
+        lines += [f"state: {len(core.jobs)} jobs in {state_file}"] if state_file is not None else []
+        lines += [f"admin: {address}{admin.PREFIX}"] if has_admin else []
         click.echo("\n".join(lines))  # at once: whoever waits for the first line may stop us right after it
         sys.stdout.flush()
 
-    serve(core, host, port, on_ready)
+    with contextlib.closing(core):
+        serve(core, host, port, on_ready, admin=admin.Admin(core) if has_admin else None)
 
 
 def _access_keys(file: Path | None, operations: Collection[str]) -> tuple[AccessKeys, str]:
