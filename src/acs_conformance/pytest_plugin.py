@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from acs_conformance.requirement import Requirement
     from acs_conformance.run import Run
     from acs_conformance.store import Store
@@ -49,6 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--acs-signature", choices=("v3", "v1"), help="how requests are signed; v3, if not given")
     group.addoption("--acs-run-id", metavar="ID", help="reproduces the identifiers of an earlier run")
     group.addoption("--acs-max-requests", type=int, metavar="N", help="send no more than this")
+    group.addoption("--acs-deviations", metavar="FILE", help="accepted failures, beside those of the profile")
     group.addoption("--acs-report-dir", metavar="DIR", help="where the report goes; without it none is written")
     group.addoption("--acs-spec", metavar="DIR", help="folder with descriptions, instead of those that ship")
 
@@ -115,17 +118,19 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         from acs_conformance.campaign import Limits
-        from acs_conformance.profile import load
+        from acs_conformance.profile import load, load_deviations
         from acs_conformance.run import Options, Run
 
         worker: dict[str, Any] | None = getattr(config, "workerinput", None)
         self.config = config
         self.folder = shared_folder(config)
-        #: What became of the items: "passed", "undecided", or "tolerated" where that may be.
+        #: What became of the items: "passed", "undecided", or "tolerated" where that may be; failures that deviations
+        #: cover are "accepted".
         self.seen: set[str] = set()
         spec = config.getoption("--acs-spec")
         named = config.getoption("--acs-profile")
         profile = load(named, Path()) if named else None
+        accepted = config.getoption("--acs-deviations")
         options = Options(
             operations=tuple(config.getoption("--acs-operation")) or (profile.operations if profile else ()),
             target_url=config.getoption("--acs-target"),
@@ -134,6 +139,7 @@ class Session:
             seed=config.getoption("--acs-seed"),
             signature=config.getoption("--acs-signature") or (profile and profile.signature) or "v3",
             run_id=config.getoption("--acs-run-id") or _run_id(self.folder),
+            deviations=load_deviations(Path(accepted)) if accepted else (),
             limits=Limits(max_requests=config.getoption("--acs-max-requests")),
             spec_root=Path(spec) if spec else None,
         )
@@ -153,8 +159,10 @@ class Session:
             outcome = self.run.outcome(self._reached(), store, is_complete=True)
             self._results = {result.requirement.id: result for result in outcome.results}
             self._findings = {name: found for found in outcome.report["findings"] for name in found["requirements"]}
+            self._accepted = _accepted(outcome.report)
             self._seen = len(store.exchanges)
-        return Judged(self, self._results[requirement.id], self._findings.get(requirement.id))
+        mine = requirement.id
+        return Judged(self, self._results[mine], self._findings.get(mine), self._accepted.get(mine, ""))
 
     def finish(self) -> None:
         """End what was created, and write the report where one was asked for."""
@@ -202,13 +210,17 @@ class Session:
 class Judged:
     """One requirement's result, to be asserted on."""
 
-    def __init__(self, session: Session, result: Result, finding: dict[str, Any] | None) -> None:
+    def __init__(self, session: Session, result: Result, finding: dict[str, Any] | None, accepted: str) -> None:
         self.result = result
         self._session = session
         self._finding = finding
+        self._accepted = accepted
 
     def expect_pass(self) -> None:
-        """Pass, or fail with what was received and allowed; skip with the reason where nothing was decided."""
+        """Pass, or fail with what was received and allowed; skip with the reason where nothing was decided.
+
+        A failure that deviations cover is an expected one (xfail).
+        """
         __tracebackhide__ = True
         from acs_conformance.verdict import Verdict
 
@@ -216,6 +228,9 @@ class Judged:
         if result.verdict is Verdict.PASS:
             self._session.seen.add("passed")
             return
+        if result.verdict is Verdict.FAIL and self._accepted:
+            self._session.seen.add("accepted")
+            pytest.xfail(f"{self._accepted}; {result.reason}")
         if result.verdict is Verdict.FAIL:
             pytest.fail(_failure_text(result, self._finding), pytrace=False)
         if result.verdict is Verdict.ERROR:
@@ -224,6 +239,17 @@ class Judged:
             is_allowed = result.requirement.id in self._session.run.allowed
             self._session.seen.add("tolerated" if is_allowed else "undecided")
         pytest.skip(f"{result.verdict}: {result.reason}")
+
+
+def _accepted(report: Mapping[str, Any]) -> dict[str, str]:
+    """Requirement whose failures are covered -> until when, and why."""
+    from acs_conformance.report import deviations
+
+    return {
+        requirement["id"]: "; ".join(map(deviations.in_words, deviations.of_requirement(report, requirement)))
+        for requirement in report["requirements"]
+        if requirement["is_covered"]
+    }
 
 
 def _failure_text(result: Result, finding: dict[str, Any] | None) -> str:
@@ -235,7 +261,7 @@ def _failure_text(result: Result, finding: dict[str, Any] | None) -> str:
         f"{finding['requirement']}\n  claim      {finding['claim']}\n{sentences}\n  source     {finding['source']}\n"
         f"  received   {finding['received']} ({rate['failed']} of {rate['tried']} tries)\n"
         f"  allowed    {finding['allowed']}\n"
-        f"  request    {finding['curl']}\n  again      {finding['replay']}"
+        f"  request    {finding['curl']}\n  again      {finding['again']}"
     )
 
 
