@@ -174,7 +174,7 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
     "--deviations",
     "deviations_file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Accepted failures, beside those of the profile; `accept --file` writes them.",
+    help="Accepted failures, beside those of the profile; `accept` writes them.",
 )
 @click.option("--run-id", help="Reproduce the identifiers of an earlier run: 1 to 12 lower-case letters and digits.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
