@@ -39,8 +39,9 @@ Report = Mapping[str, Any]
 
 #: How sure a replay has to be that a failure which shows now and then would have shown: one in twenty may be missed.
 _MISSED = 0.05
-#: Times that a finding is sent where nobody says how often.
-_MOST = 20
+#: Times that a finding is sent where nobody says how often and it does not fail. Twice, for what fails every other time
+#: may be recorded as what always fails; and once more after what was sent before it then, which may be to blame.
+_LEAST, _MOST = 3, 20
 #: Random bytes behind the ten hexadecimal digits of a name.
 _FRESH_BYTES = 5
 
@@ -154,7 +155,7 @@ class _Replayer:
         self.cases: dict[str, Case] = {}
         #: Attempt -> the random parts of its names.
         self.fresh: dict[int, dict[int, str]] = {}
-        self.names = Names(report["run"]["id"])
+        self.names = Names(report["run"]["id"], _numbers(finding))
         for request in finding["requests"]:
             self._add(self.records[request["exchange"]]["case"], self._at_this_target(request))
         #: Those that are asked about; what else is sent only helps to judge them.
@@ -220,12 +221,14 @@ class _Replayer:
 
     def replay(self) -> Replay:
         rate = self._rate()
-        times = self.settings.times or min(_MOST, _enough(rate))
+        times = self.settings.times or min(_MOST, max(_LEAST, _enough(rate)))
         tried = failed = 0
         first = 0
         ended = ""
         try:
             while tried < times:
+                if tried == _LEAST - 1:
+                    self._send_what_came_before()
                 before = len(self.journal.exchanges)
                 last = first
                 for case in self.own:
@@ -253,9 +256,11 @@ class _Replayer:
         rate = self.finding["rate"]
         if rate["failed"]:
             return min(1.0, int(rate["failed"]) / max(1, int(rate["tried"])))
+        # What a body lacks or an id repeats is not counted there: it shows in answers of the same status.
         operations = {request["operation"] for request in self.finding["requests"]}
-        sent = sum(each["operation"] in operations for each in self.report["exchanges"])
-        return min(1.0, max(1, len(self.finding["exchanges"])) / max(1, sent))
+        status = _status(self.records[self.finding["exchange"]])
+        alike = sum(each["operation"] in operations and _status(each) == status for each in self.records.values())
+        return min(1.0, max(1, len(self.finding["exchanges"])) / max(1, alike))
 
     def _make_sure_that_names_work(self) -> None:
         """Send a valid request with the same identifiers where the answer is about these.
@@ -270,17 +275,27 @@ class _Replayer:
         wanted = identifiers(description, decode(description, last.request))
         records = [each for each in self.report["exchanges"] if each["operation"] == last.operation]
         for record in sorted(records, key=lambda each: len(each["request"]["target"])):
-            response = record["response"]
-            if response is None or response["status"] != description.success_status or record["judged"] != "right":
-                continue
+            is_accepted = _status(record) == description.success_status and record["judged"] == "right"
             exchange = Exchange.from_json(record)
-            if record["step"] or not wanted <= identifiers(description, decode(description, exchange.request)):
-                continue
-            request = request_of(description, exchange, self.names, {})
-            case = f"{record['case']}~works"
-            self._add(case, self._at_this_target({**request, "exchange": record["number"]}))
-            self.campaign.tried(self.cases[case])
-            return
+            shown = identifiers(description, decode(description, exchange.request))
+            if is_accepted and not record["step"] and wanted <= shown:
+                self._send_besides(exchange, "works")
+                return
+
+    def _send_what_came_before(self) -> None:
+        """Send the request that came right before the finding's first one in the run."""
+        number = self.finding["requests"][0]["exchange"] - 1
+        record = self.records.get(number)
+        if record is not None and record["operation"] in self.descriptions and not record["signing"]:
+            self._send_besides(Exchange.from_json(record), "before")
+
+    def _send_besides(self, exchange: Exchange, why: str) -> None:
+        """Send a recorded request that the finding is not about."""
+        case = f"{exchange.case}~{why}"
+        if case not in self.cases:
+            request = request_of(self.descriptions[exchange.operation], exchange, self.names, {})
+            self._add(case, self._at_this_target(request))
+        self.campaign.tried(self.cases[case], max((e.attempt + 1 for e in self.journal.exchanges), default=0))
 
     def _failures(self, judged: CampaignJudgement, after: int) -> list[Observation]:
         """What failed among the exchanges behind the first `after` ones."""
@@ -346,6 +361,17 @@ class _Replayer:
             shown = f"it showed in {rate:.0%} of the answers then" if rate < 1 else ""
             return "inconclusive", f"{shown}, and not in {tried} now, which may be chance; --times sends it more often"
         return "passes", "the answer is one that the contract allows"
+
+
+def _numbers(finding: Report) -> dict[str, int]:
+    """The random parts of names in a finding, and their numbers."""
+    parts = [p for request in finding["requests"] for p in (*request["target"], *request["body"])]
+    return {part["was"].lower(): part["fresh"] for part in parts if isinstance(part, dict) and "fresh" in part}
+
+
+def _status(record: Report) -> int:
+    response = record["response"]
+    return int(response["status"]) if response is not None else 0
 
 
 def _failed(judged: CampaignJudgement, case: str) -> tuple[int, ...]:
