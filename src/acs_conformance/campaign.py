@@ -7,11 +7,13 @@ and the pytest plugin both call it.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from acs_conformance.budget import Exhausted, Unaffordable
 from acs_conformance.campaign_judge import ATTEMPTS, BROKEN, memory_of
 from acs_conformance.cases import Plan
 from acs_conformance.cases.case import Case, Edit
@@ -47,12 +49,8 @@ _EXPLAINING = 120
 VALID = ("opening", "accept", "sequence")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a run may spend; None: no limit."""
-
-    max_requests: int | None = None
-    max_seconds: float | None = None
+#: Why invalid requests are no longer sent: each may create something that costs money.
+_SURPRISED = "not tested: an invalid request of this requirement was accepted"
 
 
 @dataclass
@@ -62,6 +60,8 @@ class Journal:
     exchanges: list[Exchange] = field(default_factory=list)
     #: Cases made to explain a failure, which no plan has.
     added: dict[str, Case] = field(default_factory=dict)
+    #: Id of a case that was not sent, or not to its end -> why.
+    skipped: dict[str, str] = field(default_factory=dict)
 
     def add_exchange(self, exchange: Exchange) -> None:
         """Append one exchange."""
@@ -70,6 +70,10 @@ class Journal:
     def add_case(self, case: Case) -> None:
         """Append one explaining case."""
         self.added[case.id] = case
+
+    def skip(self, case: str, reason: str) -> None:
+        """Say why a case is not sent."""
+        self.skipped[case] = reason
 
 
 #: Called after each case: the case, its last judgement, cases done, cases planned.
@@ -90,26 +94,22 @@ class Campaign:
         context: Context,
         *,
         journal: Journal | None = None,
-        limits: Limits | None = None,
         progress: Progress | None = None,
         until: Callable[[Judgement], bool] | None = None,
         rendered: Callable[[Description, Case, int, Context, int], RawRequest] = render,
         sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare a run; nothing is sent.
 
         Args:
             plans: one for each operation, in the order in which they run.
-            recorder: sends and records.
+            recorder: sends and records; its guard says what may be spent.
             context: run, bindings and time of the requests.
             journal: where exchanges go.
-            limits: what may be spent.
             progress: told of each case.
             until: ends the run after the exchange for which it holds.
             rendered: makes the requests; a proof that sends the same ones again and again remembers them.
             sleep: waits so many seconds.
-            clock: seconds that only go forward.
         """
         self.plans = tuple(plans)
         self.journal = journal if journal is not None else Journal()
@@ -120,13 +120,14 @@ class Campaign:
         self.is_unreachable = False
         self._recorder = recorder
         self._context = context
-        self._limits = limits or Limits()
         self._progress = progress
         self._until = until
         self._rendered = rendered
         self._sleep = sleep
-        self._clock = clock
-        self._start = clock()
+        #: Whether what is accepted costs, so that nothing is to be accepted twice without need.
+        self._is_frugal = recorder.guard is not None and recorder.guard.limits.max_jobs is not None
+        #: Requirements of which an invalid request was accepted.
+        self._surprising: set[str] = set()
         self._number = max((exchange.number for exchange in self.journal.exchanges), default=0)
         self._memory = Memory()
         #: Case of the gateway -> the judgement on its last request.
@@ -163,9 +164,12 @@ class Campaign:
         valid = [case for case in plan.cases if case.kind in VALID and case.id not in sent]
         judged: dict[str, Judgement] = {}
         for case in valid:
-            judged[case.id] = self._run_case(case)
-            self._check_valid(case, judged)
-        self._explain(valid, judged)
+            judgement = self._run_case(case)
+            if judgement is not None:
+                judged[case.id] = judgement
+                self._check_valid(case, judged)
+        with contextlib.suppress(Unaffordable):  # what is known has to do
+            self._explain([case for case in valid if case.id in judged], judged)
 
     def run_cases(self, cases: Iterable[Case]) -> None:
         """Send some cases.
@@ -189,10 +193,25 @@ class Campaign:
         judged = [(e, judge_exchange(self.descriptions[e.operation], e, Memory())) for e in added]
         self._memory = Memory(works=self._memory.works | memory_of(self.descriptions, judged).works)
         self._asked |= {e.case: j for e, j in judged if self.descriptions[e.operation].checks is not None}
+        cases = self.cases if self._is_frugal else {}
+        self._surprising |= {cases[e.case].requirement for e, j in judged if _is_surprise(cases.get(e.case), j)}
 
     # --- one case ---------------------------------------------------------------------------------------------------
 
-    def _run_case(self, case: Case) -> Judgement:
+    def _run_case(self, case: Case) -> Judgement | None:
+        """Send a case; None where the budget has nothing left for it."""
+        if self._is_frugal and case.kind == "reject" and case.requirement in self._surprising:
+            reason = _SURPRISED
+        else:
+            try:
+                return self._decide(case)
+            except Unaffordable as lack:
+                reason = str(lack)
+        self.journal.skip(case.id, reason)
+        self._done += 1
+        return None
+
+    def _decide(self, case: Case) -> Judgement:
         judgement, attempt = self._attempt(case, 0)
         broken = judgement.is_right is None and judgement.answer.kind == "broken"
         count = 1 if broken else 0
@@ -200,7 +219,9 @@ class Campaign:
             latest, attempt = self._attempt(case, attempt + 1)
             count += latest.is_right is None and latest.answer.kind == "broken"
             judgement = latest if latest.answer.kind != "broken" else judgement
-        self._confirm(case, judgement, attempt)
+        if not (self._is_frugal and judgement.is_accepted):
+            with contextlib.suppress(Unaffordable):
+                self._confirm(case, judgement, attempt)
         self._done += 1
         if self._progress is not None:
             self._progress(case, judgement, self._done, sum(len(plan.cases) for plan in self.plans))
@@ -228,19 +249,21 @@ class Campaign:
         return judgement
 
     def _send(self, case: Case, step: int, attempt: int) -> Judgement:
-        self._check_limits()
         description = self.descriptions[case.operation]
         request = self._rendered(description, case, step, self._context, attempt)
+        try:
+            exchange, is_unreachable = self._recorder.exchange(
+                description,
+                request,
+                number=self._number + 1,
+                case=case.id,
+                step=step,
+                attempt=attempt,
+                signing=case.signing[step] if case.signing else None,
+            )
+        except Exhausted as end:
+            raise Stopped(str(end)) from None
         self._number += 1
-        exchange, is_unreachable = self._recorder.exchange(
-            description,
-            request,
-            number=self._number,
-            case=case.id,
-            step=step,
-            attempt=attempt,
-            signing=case.signing[step] if case.signing else None,
-        )
         self.journal.add_exchange(exchange)
         self._check_silence(exchange, is_unreachable)
         judgement = judge_exchange(description, exchange, self._memory)
@@ -248,6 +271,8 @@ class Campaign:
             self._asked[case.id] = judgement
         if self._until is not None and self._until(judgement):
             raise Stopped("what was looked for was found")
+        if _is_surprise(case, judgement):
+            self._surprising.add(case.requirement)
         if judgement.is_accepted:
             self._memory = Memory(
                 works=self._memory.works | memory_of(self.descriptions, [(exchange, judgement)]).works
@@ -308,13 +333,6 @@ class Campaign:
 
     # --- early ends -------------------------------------------------------------------------------------------------
 
-    def _check_limits(self) -> None:
-        limits = self._limits
-        if limits.max_requests is not None and len(self.journal.exchanges) >= limits.max_requests:
-            raise Stopped(f"the limit of {limits.max_requests} requests was reached")
-        if limits.max_seconds is not None and self._clock() - self._start >= limits.max_seconds:
-            raise Stopped(f"the limit of {limits.max_seconds:g} seconds was reached")
-
     def _check_silence(self, exchange: Exchange, is_unreachable: bool) -> None:
         self._silent = self._silent + 1 if exchange.response is None else 0
         answered = any(earlier.response is not None for earlier in self.journal.exchanges)
@@ -359,6 +377,11 @@ class Campaign:
         self._surprises += judgement.is_accepted
         if self._rejects == self._surprises == _ALL_ACCEPTED:
             raise Stopped(f"{_ALL_ACCEPTED} of {_ALL_ACCEPTED} invalid requests were accepted")
+
+
+def _is_surprise(case: Case | None, judgement: Judgement) -> bool:
+    """Whether what had to be refused was accepted."""
+    return case is not None and case.kind == "reject" and judgement.is_accepted
 
 
 def _asked_wait_s(headers: tuple[tuple[str, str], ...]) -> float | None:

@@ -1,4 +1,4 @@
-"""Record exchanges: the one place where what is sent and received is timed and redacted.
+"""Record exchanges: the one place where what is sent and received is budgeted, journalled, timed and redacted.
 
 In: an unsigned request and a `Sender` that takes it to the target. Out: an `Exchange` without secrets. The judges say
 the same of the record as of the exchange itself.
@@ -17,6 +17,7 @@ from acs_conformance.derived import REDACTED, REDACTED_OTHER, is_packed, is_well
 from acs_conformance.description import Description, get, locations, values
 from acs_conformance.encoding import percent_encode
 from acs_conformance.gateway_checks import Signing
+from acs_conformance.guard import Guard
 from acs_conformance.message import RawRequest, RawResponse, header
 from acs_conformance.pace import Pace, Paces
 from acs_conformance.record import Exchange
@@ -74,6 +75,7 @@ class Recorder:
         clock: Callable[[], float] = time.time,
         hidden: tuple[str, ...] = (),
         pace: Paces | None = None,
+        guard: Guard | None = None,
     ) -> None:
         """Record what `sender` does.
 
@@ -83,12 +85,15 @@ class Recorder:
             clock: Unix seconds.
             hidden: texts that no record may contain, such as an access key secret.
             pace: decides when a request may go out; None: at once.
+            guard: decides whether a request may go out, and writes down what it may create; None: there is nothing to
+                spend and nothing stays behind.
         """
         self._sender = sender
         self._signer = signer
         self._clock = clock
         self._hidden = tuple(dict.fromkeys(form for text in hidden if text for form in _forms(text)))
         self._pace = pace or Pace(None)
+        self.guard = guard
 
     @property
     def has_token(self) -> bool:
@@ -106,15 +111,23 @@ class Recorder:
         attempt: int,
         signing: Signing | None = None,
     ) -> tuple[Exchange, bool]:
-        """Sign and send one request; the record, and whether the target could not be reached at all."""
+        """Sign and send one request; the record, and whether the target could not be reached at all.
+
+        Raises:
+            Unaffordable: the guard has no leave for this request, which may create something.
+            Exhausted: the guard has no leave for any.
+        """
+        shown, credentials = redacted(description, request)
+        ticket = self.guard.before(description, request, shown, case) if self.guard is not None else None
         self._pace.wait()
         signed = self._signer.sign(description, request, signing, step)
         sent_at = self._clock()
         start = time.perf_counter()
         reply = self._sender.send(signed)
         elapsed_s = time.perf_counter() - start
-        shown, credentials = redacted(description, request)
         response = reply.response
+        if self.guard is not None and ticket is not None:
+            self.guard.after(ticket, response, is_unreachable=reply.is_unreachable)
         if response is not None:
             forms = (form for text in credentials for form in _forms(text))
             response = _without(response, dict.fromkeys((*self._hidden, *signatures(signed), *forms)))

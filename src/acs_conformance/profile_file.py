@@ -36,7 +36,13 @@ _USER_IN_ADDRESS = re.compile(r"//[^/@]*@")
 _HOW = "A profile is shared and kept, so it only refers to secrets. Remove it; "
 _CREDENTIALS = 'write credentials = { environment = "PREFIX_" }, or the name of a `profile`'
 _KINDS = ((bool, "true or false"), (int | float, "a number"), (str, "a text"), (list, "a list"), (dict, "a table"))
-_WANTED = {"string": "a text", "number": "a number", "array": "a list", "object": "a table"}
+_WANTED = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "array": "a list",
+    "object": "a table",
+}
 
 
 @functools.cache

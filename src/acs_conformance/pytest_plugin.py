@@ -10,6 +10,7 @@ Cases are sent on first need. Under pytest-xdist the workers share one journal a
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from acs_conformance.guard import Guard
     from acs_conformance.requirement import Requirement
     from acs_conformance.run import Run
     from acs_conformance.store import Store
@@ -48,7 +50,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--acs-seed", type=int, default=0, metavar="N", help="decides what is drawn")
     group.addoption("--acs-signature", choices=("v3", "v1"), help="how requests are signed; v3, if not given")
     group.addoption("--acs-run-id", metavar="ID", help="reproduces the identifiers of an earlier run")
-    group.addoption("--acs-max-requests", type=int, metavar="N", help="send no more than this")
+    group.addoption("--acs-max-jobs", type=_count, metavar="N", help="have no more created than this, 0 for nothing")
+    group.addoption(
+        "--acs-max-surprises", type=_count, default=1, metavar="N", help="invalid requests accepted when no job is left"
+    )
+    group.addoption("--acs-max-requests", type=_count, metavar="N", help="send no more than this")
+    group.addoption("--acs-max-seconds", type=float, metavar="N", help="stop sending after this")
     group.addoption("--acs-report-dir", metavar="DIR", help="where the report goes; without it none is written")
     group.addoption("--acs-spec", metavar="DIR", help="folder with descriptions, instead of those that ship")
 
@@ -59,6 +66,13 @@ def pytest_configure(config: pytest.Config) -> None:
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     if worker is not None:
         config.stash[_FOLDER] = Path(worker["acs_folder"])
+
+
+def _count(text: str) -> int:
+    """A number of things, for an option."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0")
+    return int(text)
 
 
 class _XdistHooks:
@@ -101,7 +115,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if folder is None:
         return
     try:
-        if (folder / "journal.jsonl").exists() and (_STATE in config.stash or config.getoption("--acs-report-dir")):
+        wanted = ("--acs-report-dir", "--acs-target", "--acs-profile")
+        if (folder / "journal.jsonl").exists() and (_STATE in config.stash or any(map(config.getoption, wanted))):
             _session(config).finish()  # the controller of xdist has no session of its own yet
     finally:
         _stop_emulator(folder)
@@ -114,7 +129,7 @@ class Session:
     """The campaign of one pytest run, or of one worker's part in it."""
 
     def __init__(self, config: pytest.Config) -> None:
-        from acs_conformance.campaign import Limits
+        from acs_conformance.budget import Limits
         from acs_conformance.profile import load
         from acs_conformance.run import Options, Run
 
@@ -134,7 +149,12 @@ class Session:
             seed=config.getoption("--acs-seed"),
             signature=config.getoption("--acs-signature") or (profile and profile.signature) or "v3",
             run_id=config.getoption("--acs-run-id") or _run_id(self.folder),
-            limits=Limits(max_requests=config.getoption("--acs-max-requests")),
+            limits=Limits(
+                max_jobs=config.getoption("--acs-max-jobs"),
+                max_surprises=config.getoption("--acs-max-surprises"),
+                max_requests=config.getoption("--acs-max-requests"),
+                max_seconds=config.getoption("--acs-max-seconds"),
+            ),
             spec_root=Path(spec) if spec else None,
         )
         self.options = options
@@ -157,7 +177,8 @@ class Session:
         return Judged(self, self._results[requirement.id], self._findings.get(requirement.id))
 
     def finish(self) -> None:
-        """Write the report, where one was asked for."""
+        """End what was created, and write the report, where one was asked for."""
+        self._stop_jobs()
         wanted = self.config.getoption("--acs-report-dir")
         if wanted is None:
             return
@@ -173,13 +194,38 @@ class Session:
         if reporter is not None:
             reporter.write_line(f"report: {files['report.html']}")
 
+    def _stop_jobs(self) -> None:
+        """End what all workers have created; the embedded emulator's ends with it."""
+        if self.options.is_embedded:
+            return
+        from acs_conformance.run import recorder_for
+
+        target = self._reached()
+        recorder, sender = recorder_for(target, self.options.signature, self._guard(target))
+        living = [ending for ending in self.run.stop_all(recorder) if ending.may_live]
+        sender.close()
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if living and reporter is not None:
+            for ending in living:
+                reporter.write_line(ending.says)
+            reporter.write_line(f"something may still live: acs-conformance cleanup {self._intents_in()}")
+
+    def _guard(self, target: Target) -> Guard:
+        return self.run.guard(target, self.folder, self._intents_in())
+
+    def _intents_in(self) -> Path:
+        """Where intents are written down: beside the report, where a killed run's are looked for."""
+        wanted = self.config.getoption("--acs-report-dir")
+        return Path(wanted) if wanted is not None else self.folder
+
     def _engine(self) -> tuple[Any, Store]:
         if self._campaign is None or self._store is None:
             from acs_conformance.run import recorder_for
             from acs_conformance.store import Store
 
             self._store = Store(self.folder)
-            recorder, _ = recorder_for(self._reached(), self.run.options.signature)
+            target = self._reached()
+            recorder, _ = recorder_for(target, self.options.signature, self._guard(target))
             self._campaign = self.run.campaign(recorder, self._store)
         return self._campaign, self._store
 

@@ -7,7 +7,7 @@ the same for the same journal, whoever ran it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -61,6 +61,7 @@ def assemble(
     exchanges: Sequence[Exchange],
     *,
     stopped: str = "",
+    skipped: Mapping[str, str] | None = None,
     is_complete: bool = True,
     now: float,
     has_error: bool = False,
@@ -77,6 +78,7 @@ def assemble(
         cases: by id, planned and explaining ones.
         exchanges: all so far.
         stopped: why the run ended early, or "".
+        skipped: id of a case that was not sent to its end -> why.
         is_complete: whether the run has ended.
         now: Unix seconds.
         has_error: whether the tool itself failed.
@@ -87,10 +89,12 @@ def assemble(
     descriptions = {plan.description.operation: plan.description for plan in plans}
     judged = judge_campaign(descriptions, cases, exchanges)
     pending = "the run has not ended" if not is_complete and not stopped else stopped
+    reasons = {aspect: why for name, why in (skipped or {}).items() if name in cases for aspect in cases[name].aspects}
     results: list[Result] = []
     for plan in plans:
         chosen = frozenset(requirement.id for requirement in selected[plan.description.operation])
-        judged_all = verdicts(requirements_of.derive(plan.description), plan.aspects, judged, stopped=pending)
+        derived = requirements_of.derive(plan.description)
+        judged_all = verdicts(derived, plan.aspects, judged, stopped=pending, skipped=reasons)
         # A selection says what is tested; a failure that was seen on the way is never left out.
         results += [r for r in judged_all if r.requirement.id in chosen or r.verdict is Verdict.FAIL]
     code = exit_code(results, allowed, has_error=has_error)
@@ -116,7 +120,7 @@ def assemble(
             "stopped": stopped,
             "exit_code": int(code),
             "verdict": _overall(code),
-            "diagnosis": diagnosis(results, findings, judged, stopped, allowed),
+            "diagnosis": diagnosis(results, findings, judged, stopped, allowed, (skipped or {}).values()),
             "counts": {str(verdict): counts.get(str(verdict), 0) for verdict in Verdict},
             "selected": len(results),
             "exercised": sum(result.passed + result.failed > 0 for result in results),

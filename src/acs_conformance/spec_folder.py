@@ -77,6 +77,13 @@ def load_all(root: Path | None = None) -> dict[str, Description]:
     return {name: shelf.load(name) for name in shelf.folders}
 
 
+def enders(root: Path | None = None) -> dict[str, Description]:
+    """Name of each operation under `root` that creates something -> the operation that ends it, if there is one."""
+    shelf = Shelf(root)
+    found = {name: shelf.ender(shelf.load(name)) for name in shelf.folders}
+    return {name: ender for name, ender in found.items() if ender is not None}
+
+
 class Shelf:
     """The descriptions under a folder, each read once, when it is asked for."""
 

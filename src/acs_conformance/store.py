@@ -1,7 +1,7 @@
 """The journal on disk: a campaign survives its process, and several processes share one.
 
-In and out: exchanges and explaining cases, a JSON line each, appended as they come. The last line may be torn by a
-kill; it is passed over. Processes take turns under a file lock.
+In and out: exchanges, explaining cases and why cases were not sent, a JSON line each, appended as they come. The last
+line may be torn by a kill; it is passed over. Processes take turns under a file lock.
 """
 
 from __future__ import annotations
@@ -86,6 +86,11 @@ class Store(Journal):
         super().add_case(case)
         self._append({"case": case_to_json(case)})
 
+    def skip(self, case: str, reason: str) -> None:
+        """Say why a case is not sent."""
+        super().skip(case, reason)
+        self._append({"skipped": case, "reason": reason})
+
     def stop(self, reason: str) -> None:
         """Say that the campaign ended early."""
         self.stopped = reason
@@ -106,6 +111,8 @@ class Store(Journal):
         elif "case" in entry:
             case = case_from_json(entry["case"])
             self.added[case.id] = case
+        elif "skipped" in entry:
+            self.skipped[str(entry["skipped"])] = str(entry["reason"])
         elif "stopped" in entry:
             self.stopped = str(entry["stopped"])
 
