@@ -10,20 +10,23 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from acs_conformance.description import Description, Json, steps
 from acs_conformance.emulator import answers, checks, validation, xml_answer
 from acs_conformance.emulator.access_keys import AccessKeys
+from acs_conformance.emulator.acting import Acting
 from acs_conformance.emulator.answers import Answers
 from acs_conformance.emulator.envelope import Envelope
 from acs_conformance.emulator.fault import Call, Fault, Refusal
 from acs_conformance.emulator.gateway import Gate
 from acs_conformance.emulator.jobs import Jobs, Name, identifiers
+from acs_conformance.emulator.life import Life
 from acs_conformance.emulator.limits import Nonces, Quota
 from acs_conformance.emulator.policy import Policy
 from acs_conformance.emulator.readings import Reader
+from acs_conformance.emulator.showing import Showing
 from acs_conformance.emulator.validation import Breach
 from acs_conformance.message import RawRequest, RawResponse
 
@@ -47,8 +50,10 @@ class Settings:
     #: Seconds for which a nonce is remembered, and how many at most.
     nonce_lifetime_s: float = 31 * 60
     nonce_capacity: int = 100_000
-    #: How many created things are remembered.
+    #: How many created things are remembered, those that have ended among them.
     job_capacity: int = 10_000
+    #: Seconds that a created thing takes to start.
+    starts_after_s: float = 1.0
     #: 18 hexadecimal digits that all ids start from; None for random ones.
     id_seed: str | None = None
 
@@ -80,7 +85,10 @@ class Emulator:
         policy = policy or Policy.default()
         policy.check(descriptions.values())
         ids = identifiers(settings.id_seed)
-        self.jobs = Jobs(new_id=ids.__next__, capacity=settings.job_capacity)
+        self.jobs = Jobs(capacity=settings.job_capacity)
+        self.life = Life(
+            self.jobs, clock=clock, ids=ids.__next__, policy=policy, starts_after_s=settings.starts_after_s
+        )
         self.memory: dict[str, Any] = {}
         self._ids = ids
         self._clock = clock
@@ -108,6 +116,10 @@ class Emulator:
             _LOG.exception("a bug of the emulator, answered 500")
             refusal = Refusal(status=500, code="InternalError", message="The emulator failed; its log says how.")
             return answers.refuse(refusal, request, request_id, "")
+
+    def advance(self, seconds: float) -> float:
+        """Lets seconds go by in the lives of created things, and nowhere else; the lifecycle's time then."""
+        return self.life.advance(seconds)
 
     def _handle(self, request: RawRequest, request_id: str) -> RawResponse:
         number = next(self._numbers)
@@ -141,29 +153,48 @@ class Emulator:
             traits=frozenset(reading.traits),
             number=number,
             operation_number=next(operation.numbers),
+            life=self.life,
         )
-        found = self._fault.breaches(call, reading.breaches, self.memory)
+        found = reading.breaches
+        if operation.acting is not None:
+            job = self._fault.looked_up(call, operation.acting.find(self.life, call.document), self.memory)
+            call = replace(call, job=job)
+            found = [*found, *operation.acting.breaches(self.life, job, call.document)]
+        found = self._fault.breaches(call, found, self.memory)
+        if operation.acting is not None and found:
+            found = operation.acting.answered(found, call.document)
+        self._end(operation, call, found)
         if found:
             response = operation.answers.error(found, request, request_id)
         else:
-            response = operation.answers.success(request_id, self._effect(operation, call))
+            response = operation.answers.success(
+                request_id, self._created(operation, call), operation.members(self.life, call)
+            )
         return self._fault.answer(call, found, response, self.memory)
 
-    def _effect(self, operation: _Operation, call: Call) -> Callable[[], str]:
-        """Does what a successful call does; gives the ids of the answer, first that of what was created.
+    def _end(self, operation: _Operation, call: Call, found: list[Breach]) -> None:
+        """Ends what a call ends."""
+        jobs = [call.job] if call.job is not None and operation.ends_within_s is not None and not found else []
+        for job in self._fault.ends(call, found, jobs, self.memory):
+            self.life.end(job, operation.ends_within_s or 0)
 
-        The place where operations that look at created things, or end them, will be told apart from others.
-        """
-        if operation.description.creates is None:
+    def _created(self, operation: _Operation, call: Call) -> Callable[[], str]:
+        """Creates what a successful call creates; gives the ids of the answer, first that of what was created."""
+        creates = operation.description.creates
+        if creates is None:
             return self._ids.__next__
         # Which names are in use matters only to a server that refuses them, and costs as much as the validation.
         names = operation.names(call.document) if operation.refuses_used_names else ()
-        job = self.jobs.create(operation.description.operation, call.document, self._clock(), names)
+        limit_s = None
+        if creates.idle_limit is not None:
+            limit_s = call.document.get(creates.idle_limit, operation.usual_idle_limit_s)
+        limit_s = self._fault.idle_limit_s(call, limit_s, self.memory)
+        job = self.life.create(operation.description.operation, call.document, names, limit_s)
         return itertools.chain([job.id], self._ids).__next__
 
     def _in_use(self, operation: _Operation, document: Mapping[str, Json]) -> Iterator[Breach]:
         for name in operation.names(document):
-            if self.jobs.has_name(name):
+            if self.life.is_used(name):
                 yield operation.in_use(name)
                 return
 
@@ -184,7 +215,26 @@ class _Operation:
             if relation.word == "unique" and relation.within is not None
         ]
         readings = [policy.reading(description, q) for q in description.questions if q.trait == "in-use"]
+        creates, acts_on = description.creates, description.acts_on
+        self.usual_idle_limit_s: float | None = None
+        if creates is not None and creates.idle_limit is not None:
+            self.usual_idle_limit_s = description.nodes[creates.idle_limit].schema["default"]
+        self.acting = Acting(description, acts_on, policy) if acts_on is not None else None
+        self.ends_within_s = acts_on.ends_within_s if acts_on is not None else None
+        self._showing = None
+        if acts_on is not None and acts_on.shows is not None:
+            self._showing = acts_on.shows, Showing(description, acts_on.shows, acts_on.creator, policy)
         self.refuses_used_names = any(reading and reading.effect == "refuse" for reading in readings)
+
+    def members(self, life: Life, call: Call) -> dict[str, Json] | None:
+        """What a success shows of the thing that the call acts on."""
+        if self._showing is None:
+            return None
+        shows, showing = self._showing
+        if call.job is None:  # only a defect acts on nothing
+            return {shows.at: showing.example(call.document)}
+        job = life.jobs.get(call.job.id) or call.job  # the call itself may have changed it
+        return {shows.at: showing.show(job, life.state(job, shows))}
 
     def names(self, document: Mapping[str, Json]) -> Iterator[Name]:
         """The names in a document that can be used once in their scope, beyond the request itself."""
