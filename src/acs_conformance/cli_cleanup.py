@@ -60,7 +60,7 @@ def cleanup(
         raise UsageError(f"{where} holds no {intents.FILE}: it is no report folder of a run that sent anything")
     found = intents.read(path)
     unsettled = [intent for intent in found if not intent.is_settled]
-    click.echo(f"{len(found)} requests may have created something; {len(unsettled)} of that may live")
+    click.echo(f"{len(found)} requests may have created something; {len(unsettled)} of that may still run")
     endings: list[Ending] = []
     for url in dict.fromkeys(intent.url for intent in unsettled):
         group = [intent for intent in unsettled if intent.url == url]
@@ -125,7 +125,7 @@ def _context(profile: Profile | None, spec_root: Path | None) -> Context:
 def _shown(endings: Iterable[Ending]) -> list[Ending]:
     found = []
     for ending in endings:
-        click.echo(f"{'may live' if ending.may_live else 'over'}: {ending.says}")
+        click.echo(f"{'may still run' if ending.may_live else 'over'}: {ending.says}")
         found.append(ending)
     return found
 
@@ -145,4 +145,4 @@ def stop_jobs(prepared: Run, recorder: Recorder, folder: Path) -> None:
         click.echo("interrupted while jobs were being stopped", err=True)
         living += 1
     if living:
-        click.echo(f"something may still live: acs-conformance cleanup {folder}", err=True)
+        click.echo(f"something may still run: acs-conformance cleanup {folder}", err=True)

@@ -208,7 +208,7 @@ class Session:
         if living and reporter is not None:
             for ending in living:
                 reporter.write_line(ending.says)
-            reporter.write_line(f"something may still live: acs-conformance cleanup {self._intents_in()}")
+            reporter.write_line(f"something may still run: acs-conformance cleanup {self._intents_in()}")
 
     def _guard(self, target: Target) -> Guard:
         return self.run.guard(target, self.folder, self._intents_in())

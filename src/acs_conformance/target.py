@@ -156,8 +156,8 @@ def address(url: str, *, is_limited: bool = False) -> str:
     if not is_loopback(parts.hostname):
         if not is_limited:
             raise UsageError(
-                f"{shown} is not on this machine, where accepted requests create things that cost money. Say with "
-                "--max-jobs N how many of them a run may create; with 0 it sends only what has to be refused"
+                f"{shown} is not on this machine. Accepted requests create things that cost money there, so only "
+                "`run --max-jobs N` goes there, which limits how many; with 0 it sends only what has to be refused"
             )
         if parts.scheme != "https":
             raise UsageError(f"{shown} is not on this machine, and what goes there has to be encrypted; use https://")
