@@ -35,6 +35,8 @@ START = spec_folder.load("StartRtcCloudTranscode")
 DESCRIPTIONS = {**spec_folder.load_all(), MADE_UP.operation: MADE_UP, MADE_UP_TOO.operation: MADE_UP_TOO}
 #: Kinds whose requests have to be accepted, all of them or but for those that a sequence has refused on purpose.
 VALID = ("opening", "accept", "sequence")
+#: Ends of requirements on the thing that a request names, which the request alone does not break.
+OF_THINGS = (".known", ".same")
 
 by_operation = pytest.mark.parametrize("operation", DESCRIPTIONS)
 by_plan = pytest.mark.parametrize(
@@ -53,11 +55,17 @@ def planned(operation: str, depth: str = "standard", seed: int = 0) -> Plan:
 
 @functools.cache
 def rendered(operation: str, depth: str = "standard", seed: int = 0):
-    """(case, step, request) of everything in a plan."""
+    """(case, step, request) of everything in a plan that calls the operation itself."""
     p = planned(operation, depth, seed)
-    return [
-        (case, step, render(p.description, case, step, CONTEXT)) for case in p.cases for step in range(len(case.steps))
-    ]
+    return [(case, step, render(p.description, case, step, CONTEXT)) for case, step in own_steps(p)]
+
+
+def own_steps(p: Plan):
+    """The steps of a plan that call its own operation, not one that creates or ends what it acts on."""
+    for case in p.cases:
+        for step in range(len(case.steps)):
+            if case.operation_of(step) == p.description.operation:
+                yield case, step
 
 
 def of_kind(operation, depth, seed, *kinds):
@@ -93,8 +101,9 @@ def test_every_reject_case_breaks_exactly_the_one_requirement_it_is_named_after(
     found = {
         case.id: [description.id(key) for _, key in independent.read(description, request).breaches]
         for case, _, request in of_kind(operation, depth, seed, "reject")
+        if not case.requirement.endswith(OF_THINGS)
     }
-    assert len(found) >= 50
+    assert len(found) >= 20
     assert {name: keys for name, keys in found.items() if keys != [requirement_of(name)]} == {}
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from acs_conformance import __version__, cli_cleanup, cli_proof, cli_reports, cli_targets
+from acs_conformance import __version__, cli_cleanup, cli_deviations, cli_proof, cli_reports, cli_targets
 from acs_conformance.cli_progress import shown
 from acs_conformance.errors import AcsConformanceError, TargetUnreachable, UsageError
 
@@ -80,8 +80,8 @@ def main() -> None:
 def cli() -> None:
     """Hold a cloud API to its documented contract: a verdict for every sentence.
 
-    Exit codes: 0 conforms; 1 a requirement failed; 2 wrong usage or a broken description; 3 something stayed undecided
-    or the target is unreachable; 4 an error of this tool.
+    Exit codes: 0 conforms; 1 a requirement failed that no deviation covers; 2 wrong usage or a broken description; 3
+    something stayed undecided or the target is unreachable; 4 an error of this tool.
     """
 
 
@@ -157,6 +157,12 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
     multiple=True,
     help="These requirements may stay undecided without exit code 3. May come several times.",
 )
+@click.option(
+    "--deviations",
+    "deviations_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Accepted failures, beside those of the profile; `accept --file` writes them.",
+)
 @click.option("--run-id", help="Reproduce the identifiers of an earlier run: 1 to 12 lower-case letters and digits.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
 @click.option("--baseline", type=click.Path(path_type=Path), help="An earlier report.json: a changed reading fails.")
@@ -180,6 +186,7 @@ def run(
     max_seconds: float | None,
     only: str | None,
     allowed: tuple[str, ...],
+    deviations_file: Path | None,
     run_id: str | None,
     dry_run: bool,
     baseline: Path | None,
@@ -205,7 +212,7 @@ def run(
       acs-conformance run --only 'OPERATION.Name.pattern#U+0020'
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     from acs_conformance.budget import Limits
-    from acs_conformance.profile import load
+    from acs_conformance.profile import load, load_deviations
     from acs_conformance.run import Options, Run
 
     profile = load(profile_name, Path()) if profile_name is not None else None
@@ -220,6 +227,7 @@ def run(
         burst=burst,
         only=only,
         allowed=allowed,
+        deviations=load_deviations(deviations_file) if deviations_file is not None else (),
         run_id=run_id,
         limits=Limits(
             max_jobs=max_jobs, max_surprises=max_surprises, max_requests=max_requests, max_seconds=max_seconds
@@ -248,7 +256,7 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None) -> int:
             raise UsageError(f"{folder} holds the journal of an earlier run; choose another --report-dir")
         store = Store(folder)
         recorder, sender = recorder_for(chosen, options.signature, prepared.guard(chosen, folder))
-        campaign = prepared.campaign(recorder, store, _progress(prepared, chosen, store, folder))
+        campaign = prepared.campaign(chosen, recorder, store, _progress(prepared, chosen, store, folder))
         is_complete = False
         try:
             with _interruptible():
@@ -318,6 +326,7 @@ def _progress(prepared: Run, chosen: Target, store: Store, folder: Path) -> Prog
 
 for _command in (
     cli_cleanup.cleanup,
+    cli_deviations.accept,
     cli_proof.emulator,
     cli_proof.faults,
     cli_proof.prove,

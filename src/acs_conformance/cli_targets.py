@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -72,6 +73,7 @@ def check(name: str, spec_root: Path | None) -> int:
     described = {each: spec_folder.load(each, spec_root) for each in spec_folder.names(spec_root)}
     found.check_against(described.values())
     click.echo(f"profile: {found.name} in {found.source.path}, valid")
+    _show_deviations(found)
     _show_credentials(found)
     if not _resolves(found):
         return _IN_THE_WAY
@@ -86,6 +88,15 @@ def check(name: str, spec_root: Path | None) -> int:
     finally:
         sender.close()
     return _show(found, flight)
+
+
+def _show_deviations(found: Profile) -> None:
+    if not found.deviations:
+        return
+    today = datetime.now(UTC).date()
+    first = min(found.deviations, key=lambda each: each.until)
+    words = "the first has expired" if first.until < today else "the first ends"
+    click.echo(f"deviations: {len(found.deviations)}; {words} after {first.until}")
 
 
 def _show_credentials(found: Profile) -> None:

@@ -55,8 +55,8 @@ class Node:
     keyword_lines: Mapping[str, int]
     #: Values to start from; the first one is its value in the simplest request. Objects and lists have none.
     examples: tuple[Json, ...] = ()
-    #: "bound": names a thing that exists at the target; "run": made for a run; "fresh": made for a case; "created": names
-    #: what another operation has created.
+    #: "bound": names a thing that exists at the target; "run": made for a run; "fresh": made for a case;
+    #: "created": names what another operation has created.
     identifier: Literal["bound", "run", "fresh", "created"] | None = None
     #: How the value follows from others, or None.
     derived: Mapping[str, Json] | None = None
@@ -224,6 +224,8 @@ class ActsOn:
     ends_within_s: float | None = None
     #: For an operation that shows: the one that ends the same thing, if there is one.
     ender: Description | None = None
+    #: Whether a target has to offer the operation, or may do without.
+    is_demanded: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,8 +110,21 @@ class Recorder:
         step: int,
         attempt: int,
         signing: Signing | None = None,
+        action: str = "",
+        moved_s: float = 0.0,
     ) -> tuple[Exchange, bool]:
         """Sign and send one request; the record, and whether the target could not be reached at all.
+
+        Args:
+            description: of the operation.
+            request: unsigned.
+            number: what it is recorded as.
+            case: id of its case.
+            step: position in the case's sequence.
+            attempt: number of the repetition.
+            signing: how it is signed, where that is what is tested.
+            action: the name that is called instead of the operation's own.
+            moved_s: seconds by which the clock of the target's things has been moved.
 
         Raises:
             Unaffordable: the guard has no leave for this request, which may create something.
@@ -120,7 +133,8 @@ class Recorder:
         shown, credentials = redacted(description, request)
         ticket = self.guard.before(description, request, shown, case) if self.guard is not None else None
         self._pace.wait()
-        signed = self._signer.sign(description, request, signing, step)
+        called = replace(description, operation=action) if action else description
+        signed = self._signer.sign(called, request, signing, step)
         sent_at = self._clock()
         start = time.perf_counter()
         reply = self._sender.send(signed)
@@ -131,6 +145,7 @@ class Recorder:
         if response is not None:
             forms = (form for text in credentials for form in _forms(text))
             response = _without(response, dict.fromkeys((*self._hidden, *signatures(signed), *forms)))
+            response = _without_packed(description, response)
         return (
             Exchange(
                 number=number,
@@ -139,12 +154,14 @@ class Recorder:
                 step=step,
                 attempt=attempt,
                 signing=str(signing or ""),
+                action=action,
                 target_bytes=len(signed.target),
                 request=shown,
                 response=response,
                 failure=reply.failure,
                 sent_at=sent_at,
                 elapsed_s=elapsed_s,
+                moved_s=moved_s,
             ),
             reply.is_unreachable,
         )
@@ -186,6 +203,19 @@ def _without(response: RawResponse, hidden: Collection[str]) -> RawResponse:
         for name, value in response.headers
     )
     return replace(response, body=body, headers=headers)
+
+
+def _without_packed(description: Description, response: RawResponse) -> RawResponse:
+    """The response without credentials that an earlier request brought to the thing that is shown."""
+    acts_on = description.acts_on
+    secret = [node for node in acts_on.creator.nodes.values() if node.is_secret] if acts_on is not None else []
+    if not secret:
+        return response
+    text = response.body.decode("latin-1")
+    runs = {run for run in _PACKED.findall(text) if any(is_packed(node, run) for node in secret)}
+    for run in sorted(runs, key=len, reverse=True):
+        text = text.replace(run, REDACTED)
+    return replace(response, body=text.encode("latin-1")) if runs else response
 
 
 def _has_word(value: str, text: str) -> bool:

@@ -7,7 +7,7 @@ created with, and the keys of the requirements that follow. Nothing here knows a
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from acs_conformance.description import ActsOn, Description, Json, Node
@@ -22,6 +22,19 @@ class Repeated:
     given: Node
     #: Whether a thing that was given none has this value.
     default: Json = None
+
+
+def called(descriptions: Iterable[Description]) -> dict[str, Description]:
+    """The operations that cases of some operations call: those themselves, and what creates or ends things."""
+    found: dict[str, Description] = {}
+    for description in descriptions:
+        acts_on = description.acts_on
+        if acts_on is not None:
+            for other in (acts_on.creator, acts_on.ender):
+                if other is not None:
+                    found.setdefault(other.operation, other)
+        found[description.operation] = description
+    return found
 
 
 def known_key(acts_on: ActsOn) -> str:

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from acs_conformance.guard import Guard
     from acs_conformance.requirement import Requirement
     from acs_conformance.run import Run
@@ -56,6 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--acs-max-requests", type=_count, metavar="N", help="send no more than this")
     group.addoption("--acs-max-seconds", type=float, metavar="N", help="stop sending after this")
+    group.addoption("--acs-deviations", metavar="FILE", help="accepted failures, beside those of the profile")
     group.addoption("--acs-report-dir", metavar="DIR", help="where the report goes; without it none is written")
     group.addoption("--acs-spec", metavar="DIR", help="folder with descriptions, instead of those that ship")
 
@@ -130,17 +133,19 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         from acs_conformance.budget import Limits
-        from acs_conformance.profile import load
+        from acs_conformance.profile import load, load_deviations
         from acs_conformance.run import Options, Run
 
         worker: dict[str, Any] | None = getattr(config, "workerinput", None)
         self.config = config
         self.folder = shared_folder(config)
-        #: What became of the items: "passed", "undecided", or "tolerated" where that may be.
+        #: What became of the items: "passed", "undecided", or "tolerated" where that may be; failures that deviations
+        #: cover are "accepted".
         self.seen: set[str] = set()
         spec = config.getoption("--acs-spec")
         named = config.getoption("--acs-profile")
         profile = load(named, Path()) if named else None
+        accepted = config.getoption("--acs-deviations")
         options = Options(
             operations=tuple(config.getoption("--acs-operation")) or (profile.operations if profile else ()),
             target_url=config.getoption("--acs-target"),
@@ -149,6 +154,7 @@ class Session:
             seed=config.getoption("--acs-seed"),
             signature=config.getoption("--acs-signature") or (profile and profile.signature) or "v3",
             run_id=config.getoption("--acs-run-id") or _run_id(self.folder),
+            deviations=load_deviations(Path(accepted)) if accepted else (),
             limits=Limits(
                 max_jobs=config.getoption("--acs-max-jobs"),
                 max_surprises=config.getoption("--acs-max-surprises"),
@@ -173,11 +179,16 @@ class Session:
             outcome = self.run.outcome(self._reached(), store, is_complete=True)
             self._results = {result.requirement.id: result for result in outcome.results}
             self._findings = {name: found for found in outcome.report["findings"] for name in found["requirements"]}
+            self._accepted = _accepted(outcome.report)
             self._seen = len(store.exchanges)
-        return Judged(self, self._results[requirement.id], self._findings.get(requirement.id))
+        mine = requirement.id
+        return Judged(self, self._results[mine], self._findings.get(mine), self._accepted.get(mine, ""))
 
     def finish(self) -> None:
-        """End what was created, and write the report, where one was asked for."""
+        """End what was created, and write the report where one was asked for."""
+        if self._campaign is not None and self._store is not None:
+            with self._store.lock:
+                self._campaign.close()
         self._stop_jobs()
         wanted = self.config.getoption("--acs-report-dir")
         if wanted is None:
@@ -195,18 +206,18 @@ class Session:
             reporter.write_line(f"report: {files['report.html']}")
 
     def _stop_jobs(self) -> None:
-        """End what all workers have created; the embedded emulator's ends with it."""
+        """End what workers have created and not ended, such as one that was killed."""
         if self.options.is_embedded:
             return
         from acs_conformance.run import recorder_for
 
         target = self._reached()
         recorder, sender = recorder_for(target, self.options.signature, self._guard(target))
-        living = [ending for ending in self.run.stop_all(recorder) if ending.may_live]
+        left = [ending for ending in self.run.stop_all(recorder) if ending.may_live]
         sender.close()
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        if living and reporter is not None:
-            for ending in living:
+        if left and reporter is not None:
+            for ending in left:
                 reporter.write_line(ending.says)
             reporter.write_line(f"something may still run: acs-conformance cleanup {self._intents_in()}")
 
@@ -225,8 +236,8 @@ class Session:
 
             self._store = Store(self.folder)
             target = self._reached()
-            recorder, _ = recorder_for(target, self.options.signature, self._guard(target))
-            self._campaign = self.run.campaign(recorder, self._store)
+            recorder, _ = recorder_for(target, self.run.options.signature, self._guard(target))
+            self._campaign = self.run.campaign(target, recorder, self._store)
         return self._campaign, self._store
 
     def _reached(self) -> Target:
@@ -245,13 +256,17 @@ class Session:
 class Judged:
     """One requirement's result, to be asserted on."""
 
-    def __init__(self, session: Session, result: Result, finding: dict[str, Any] | None) -> None:
+    def __init__(self, session: Session, result: Result, finding: dict[str, Any] | None, accepted: str) -> None:
         self.result = result
         self._session = session
         self._finding = finding
+        self._accepted = accepted
 
     def expect_pass(self) -> None:
-        """Pass, or fail with what was received and allowed; skip with the reason where nothing was decided."""
+        """Pass, or fail with what was received and allowed; skip with the reason where nothing was decided.
+
+        A failure that deviations cover is an expected one (xfail).
+        """
         __tracebackhide__ = True
         from acs_conformance.verdict import Verdict
 
@@ -259,6 +274,9 @@ class Judged:
         if result.verdict is Verdict.PASS:
             self._session.seen.add("passed")
             return
+        if result.verdict is Verdict.FAIL and self._accepted:
+            self._session.seen.add("accepted")
+            pytest.xfail(f"{self._accepted}; {result.reason}")
         if result.verdict is Verdict.FAIL:
             pytest.fail(_failure_text(result, self._finding), pytrace=False)
         if result.verdict is Verdict.ERROR:
@@ -267,6 +285,17 @@ class Judged:
             is_allowed = result.requirement.id in self._session.run.allowed
             self._session.seen.add("tolerated" if is_allowed else "undecided")
         pytest.skip(f"{result.verdict}: {result.reason}")
+
+
+def _accepted(report: Mapping[str, Any]) -> dict[str, str]:
+    """Requirement whose failures are covered -> until when, and why."""
+    from acs_conformance.report import deviations
+
+    return {
+        requirement["id"]: "; ".join(map(deviations.in_words, deviations.of_requirement(report, requirement)))
+        for requirement in report["requirements"]
+        if requirement["is_covered"]
+    }
 
 
 def _failure_text(result: Result, finding: dict[str, Any] | None) -> str:

@@ -6,6 +6,7 @@ the same for the same journal, whoever ran it.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from acs_conformance.campaign_judge import CampaignJudgement, judge_campaign
 from acs_conformance.cases import Plan
 from acs_conformance.cases.case import Case
 from acs_conformance.description import Description
+from acs_conformance.deviation import Deviation, Review, Reviewed, review
 from acs_conformance.findings import diagnosis, of_readings, of_requirements
 from acs_conformance.record import Exchange
 from acs_conformance.requirement import Requirement
@@ -42,6 +44,8 @@ class RunInfo:
     target_option: str = ""
     #: The pattern that selected requirements, or "".
     only: str = ""
+    #: How a command line names the profile; "" for a target without one.
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +64,17 @@ def assemble(
     cases: Mapping[str, Case],
     exchanges: Sequence[Exchange],
     *,
-    stopped: str = "",
+    called: Mapping[str, Description] | None = None,
     skipped: Mapping[str, str] | None = None,
+    unsent: Mapping[str, str] | None = None,
+    stopped: str = "",
     is_complete: bool = True,
     now: float,
     has_error: bool = False,
     baseline: Mapping[str, str] | None = None,
     allowed: Collection[str] = (),
     self_check: Mapping[str, Any] | None = None,
+    deviations: Sequence[Deviation] = (),
 ) -> Outcome:
     """Judge what has been recorded and put it into the shape of a report.
 
@@ -77,29 +84,37 @@ def assemble(
         selected: operation -> the requirements that were asked for.
         cases: by id, planned and explaining ones.
         exchanges: all so far.
+        called: every operation that was called, those that are tested among them; None: just these.
+        skipped: operation -> why its cases were not all sent.
+        unsent: id of a case that was not sent to its end -> why.
         stopped: why the run ended early, or "".
-        skipped: id of a case that was not sent to its end -> why.
         is_complete: whether the run has ended.
         now: Unix seconds.
         has_error: whether the tool itself failed.
         baseline: question id -> the reading in an earlier report; one that has changed since is a finding.
         allowed: ids of requirements that may stay undecided.
         self_check: what the same plan found among seeded faults, or None where that was not asked.
+        deviations: differences that are accepted; the day that counts is the one on which the run began.
     """
     descriptions = {plan.description.operation: plan.description for plan in plans}
-    judged = judge_campaign(descriptions, cases, exchanges)
+    judged = judge_campaign({**(called or {}), **descriptions}, cases, exchanges)
     pending = "the run has not ended" if not is_complete and not stopped else stopped
-    reasons = {aspect: why for name, why in (skipped or {}).items() if name in cases for aspect in cases[name].aspects}
+    reasons = {aspect: why for name, why in (unsent or {}).items() if name in cases for aspect in cases[name].aspects}
     results: list[Result] = []
     for plan in plans:
         chosen = frozenset(requirement.id for requirement in selected[plan.description.operation])
-        derived = requirements_of.derive(plan.description)
-        judged_all = verdicts(derived, plan.aspects, judged, stopped=pending, skipped=reasons)
+        requirements = requirements_of.derive(plan.description)
+        why = pending or (skipped or {}).get(plan.description.operation, "")
+        if plan.description.operation in judged.absent:  # nothing of it can be shown, and nothing has to be
+            requirements = tuple(dataclasses.replace(each, conditional=True) for each in requirements)
+        judged_all = verdicts(requirements, plan.aspects, judged, stopped=why, unsent=reasons)
         # A selection says what is tested; a failure that was seen on the way is never left out.
         results += [r for r in judged_all if r.requirement.id in chosen or r.verdict is Verdict.FAIL]
-    code = exit_code(results, allowed, has_error=has_error)
+    today = datetime.fromtimestamp(info.started_at, UTC).date()
+    reviewed = review(deviations, results, today, is_whole=is_complete and "#" not in info.only)
+    code = exit_code(results, allowed, covered=reviewed.covered, has_error=has_error)
     by_number = {exchange.number: exchange for exchange in exchanges}
-    findings = of_requirements(descriptions, results, judged, by_number, _command(info))
+    findings = of_requirements({**(called or {}), **descriptions}, results, judged, by_number, _command(info), reviewed)
     changed = of_readings(descriptions, judged, by_number, baseline or {}, _command(info))
     if changed:
         code = ExitCode.FAILED
@@ -120,19 +135,21 @@ def assemble(
             "stopped": stopped,
             "exit_code": int(code),
             "verdict": _overall(code),
-            "diagnosis": diagnosis(results, findings, judged, stopped, allowed, (skipped or {}).values()),
+            "diagnosis": diagnosis(results, findings, judged, stopped, allowed, (unsent or {}).values()),
             "counts": {str(verdict): counts.get(str(verdict), 0) for verdict in Verdict},
+            "covered": len(reviewed.covered),
             "selected": len(results),
             "exercised": sum(result.passed + result.failed > 0 for result in results),
             "conclusive": sum(result.verdict in (Verdict.PASS, Verdict.FAIL) for result in results),
             "self_check": dict(self_check) if self_check is not None else None,
         },
-        "target": {"url": info.target_url, "kind": info.target_kind},
+        "target": {"url": info.target_url, "kind": info.target_kind, "profile": info.profile},
         "descriptions": [_description(description) for description in descriptions.values()],
         "statements": [row for description in descriptions.values() for row in _statements(description, results)],
-        "requirements": [_requirement(result) for result in results],
+        "requirements": [_requirement(result, reviewed) for result in results],
         "readings": _readings(descriptions, judged),
         "findings": [*findings, *changed],
+        "deviations": [_deviation(each) for each in reviewed.deviations],
         "exchanges": [_exchange(exchange, judged) for exchange in sorted(exchanges, key=lambda e: e.number)],
         "budget": {
             "requests": len(exchanges),
@@ -203,7 +220,7 @@ def _statements(description: Description, results: Collection[Result]) -> list[d
     return found
 
 
-def _requirement(result: Result) -> dict[str, Any]:
+def _requirement(result: Result, reviewed: Review) -> dict[str, Any]:
     requirement = result.requirement
     return {
         "id": requirement.id,
@@ -222,6 +239,28 @@ def _requirement(result: Result) -> dict[str, Any]:
         "passed": result.passed,
         "failed": result.failed,
         "evidence": list(result.evidence),
+        "failures": [
+            {**failure._asdict(), "failed": count, "deviation": reviewed.spoken_of.get((requirement.id, failure))}
+            for failure, count in reviewed.failures[requirement.id].items()
+        ],
+        "is_covered": requirement.id in reviewed.covered,
+    }
+
+
+def _deviation(reviewed: Reviewed) -> dict[str, Any]:
+    deviation = reviewed.deviation
+    return {
+        "requirements": list(deviation.requirements),
+        "cause": deviation.cause,
+        "answer": deviation.answer,
+        "reason": deviation.reason,
+        "until": deviation.until.isoformat(),
+        "days_left": reviewed.days_left,
+        "source": deviation.place,
+        "state": reviewed.state,
+        "occurred": list(reviewed.occurred),
+        "gone": list(reviewed.gone),
+        "notice": reviewed.notice,
     }
 
 
@@ -229,6 +268,8 @@ def _readings(descriptions: Mapping[str, Description], judged: CampaignJudgement
     questions = {d.id(q.key): (d, q) for d in descriptions.values() for q in d.questions}
     found = []
     for record in judged.readings:
+        if record.question not in questions:
+            continue  # of an operation that was called and not tested
         description, question = questions[record.question]
         found.append(
             {

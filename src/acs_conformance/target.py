@@ -11,7 +11,7 @@ import ipaddress
 import re
 import shlex
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
@@ -40,6 +40,8 @@ class Target:
     route: Route = field(default_factory=Route)
     #: Requests per second at most; None: no limit.
     pace: float | None = None
+    #: Moves the clock of the target's things by so many seconds and says by how many; None: nobody can.
+    advance: Callable[[float], float] | None = None
 
     @property
     def host(self) -> str:
