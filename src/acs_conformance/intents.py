@@ -171,15 +171,12 @@ def read(path: Path) -> list[Intent]:
     except OSError as error:
         raise ReportError(f"{path}: can't be read: {error.strerror or error}") from error
     found: dict[str, Intent] = {}
-    for line in data.split(b"\n"):
-        # What stands before is a line torn by a kill, on which another process has gone on writing.
-        begin = line.rfind(_BEGIN)
+    # Not by lines: what a kill has torn may stand on one with what another process went on to write.
+    for piece in data.split(_BEGIN)[1:]:
         try:
-            entry = json.loads(line[begin:]) if begin >= 0 else None
+            entry = json.loads(_BEGIN + piece)
         except ValueError:
             continue  # torn; what it announced was not sent, or what it told is not known
-        if entry is None:
-            continue
         try:
             _take(found, entry)
         except (ValueError, KeyError, TypeError) as error:
