@@ -17,7 +17,7 @@ from typing import Any
 from acs_conformance import report as reports
 from acs_conformance import spec_folder
 from acs_conformance import target as targets
-from acs_conformance.campaign import Limits
+from acs_conformance.budget import Limits
 from acs_conformance.cases import Depth
 from acs_conformance.description import Description
 from acs_conformance.errors import TargetUnreachable, UsageError
