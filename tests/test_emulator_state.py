@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from acs_conformance import spec_folder
+from acs_conformance.emulator.admin import Admin
 from acs_conformance.emulator.core import Emulator, Settings
 from acs_conformance.emulator.server import running
 from acs_conformance.errors import UsageError
@@ -226,7 +227,7 @@ def test_the_command_refuses_a_file_in_one_line(tmp_path):
 def admin():
     """An emulator that asks for no signature, its endpoints over HTTP, and calls of its operations."""
     emulator = Emulator(DESCRIPTIONS, settings=Settings(authenticate=False))
-    with running(emulator, has_admin=True) as url, httpx.Client(base_url=url) as http:
+    with running(emulator, admin=Admin(emulator)) as url, httpx.Client(base_url=url) as http:
 
         def ask(action, **values):
             raw = call(action, **values)

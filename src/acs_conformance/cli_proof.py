@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from acs_conformance import cli_completion
 from acs_conformance.cli_progress import shown
 from acs_conformance.errors import UsageError
 
@@ -49,7 +50,13 @@ spec_option = click.option(
     multiple=True,
     help="Settle an open point of the contract otherwise; docs/emulator.md lists them. May come several times.",
 )
-@click.option("--fault", "fault_id", metavar="ID", help="Play one fault of the catalogue; `faults` lists them.")
+@click.option(
+    "--fault",
+    "fault_id",
+    metavar="ID",
+    shell_complete=cli_completion.faults,
+    help="Play one fault of the catalogue; `faults` lists them.",
+)
 @click.option(
     "--state",
     "state_file",
@@ -119,7 +126,7 @@ def emulator(
         sys.stdout.flush()
 
     with contextlib.closing(core):
-        serve(core, host, port, on_ready, has_admin=has_admin)
+        serve(core, host, port, on_ready, admin=admin.Admin(core) if has_admin else None)
 
 
 def _access_keys(file: Path | None, operations: Collection[str]) -> tuple[AccessKeys, str]:
@@ -156,8 +163,15 @@ def _choices(settled: Iterable[str]) -> dict[str, str]:
 
 
 @click.command()
-@click.argument("operation", required=False)
-@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.argument("operation", required=False, shell_complete=cli_completion.operations)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="A table for people, or JSON for programs.",
+)
 @spec_option
 def faults(operation: str | None, style: str, spec_root: Path | None) -> None:
     """List the fault catalogue: servers with one defect each, derived from the descriptions.
@@ -183,12 +197,29 @@ def faults(operation: str | None, style: str, spec_root: Path | None) -> None:
 
 
 @click.command()
-@click.argument("operations", nargs=-1, metavar="[OPERATION]...")
+@click.argument("operations", nargs=-1, metavar="[OPERATION]...", shell_complete=cli_completion.operations)
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes; as many as there are cores.")
-@click.option("--depth", type=click.Choice(DEPTHS), default="standard", show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--matrix", type=click.Choice(["first", "full"]), default="first", show_default=True)
-@click.option("--only", metavar="ID-GLOB", help="Only these faults; variants are left out then.")
+@click.option(
+    "--depth",
+    type=click.Choice(DEPTHS),
+    default="standard",
+    show_default=True,
+    help="How much the plan tries.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides what is drawn.")
+@click.option(
+    "--matrix",
+    type=click.Choice(["first", "full"]),
+    default="first",
+    show_default=True,
+    help="Stop at the first requirement that finds a fault, or tell all that do.",
+)
+@click.option(
+    "--only",
+    metavar="ID-GLOB",
+    shell_complete=cli_completion.faults,
+    help="Only these faults; variants are left out then.",
+)
 @click.option("--sample", type=click.IntRange(min=1), help="Every so many faults only.")
 @click.option("--report-dir", type=click.Path(path_type=Path, file_okay=False), help="Where the kill matrix goes.")
 @spec_option

@@ -1,7 +1,7 @@
 """The emulator behind a production HTTP server: uvicorn with the httptools parser, one process.
 
-In: an emulator and an address. Out: HTTP. It hands each request to the core as it stands on the wire and decides only
-what HTTP decides: sizes, and requests that are none.
+In: an emulator, or what wraps one, and an address. Out: HTTP. It hands each request to the core as it stands on the
+wire and decides only what HTTP decides: sizes, and requests that are none.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import Server
 
 from acs_conformance.emulator.admin import ADVERT, Admin
-from acs_conformance.emulator.core import Emulator
 from acs_conformance.errors import UsageError
 from acs_conformance.message import RawRequest, RawResponse
 
@@ -43,8 +42,16 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 
 
+class Answering(Protocol):
+    """What can be served: an `Emulator`, or something that hands requests on to one."""
+
+    def handle(self, request: RawRequest) -> RawResponse:
+        """The response to a request. Never raises."""
+        ...
+
+
 def serve(
-    emulator: Emulator, host: str, port: int, on_ready: Callable[[str], None], *, has_admin: bool = False
+    emulator: Answering, host: str, port: int, on_ready: Callable[[str], None], *, admin: Admin | None = None
 ) -> None:
     """Serves until SIGTERM or SIGINT comes, then finishes what it is answering and returns. Prints nothing.
 
@@ -53,26 +60,26 @@ def serve(
         host: name or address to listen on.
         port: 0 takes a free one.
         on_ready: called once with the base URL, as soon as connections are accepted.
-        has_admin: whether the emulator's own endpoints are served; see `admin`.
+        admin: the emulator's own endpoints, where they are served too.
 
     Raises:
         UsageError: the address can't be listened on.
     """
     with _listening(host, port) as (listener, url):
-        _Server(emulator, lambda: on_ready(url), has_admin=has_admin).run(sockets=[listener])
+        _Server(emulator, lambda: on_ready(url), admin=admin).run(sockets=[listener])
 
 
 @contextlib.contextmanager
-def running(emulator: Emulator, *, has_admin: bool = False) -> Iterator[str]:
+def running(emulator: Answering, *, admin: Admin | None = None) -> Iterator[str]:
     """Serves in a thread, on a free port of the loopback interface, while the context lasts; gives the base URL.
 
     Args:
         emulator: what answers; its clock can be moved from any thread meanwhile.
-        has_admin: whether the emulator's own endpoints are served too; see `admin`.
+        admin: the emulator's own endpoints, where they are served too.
     """
     ready = threading.Event()
     with _listening("127.0.0.1", 0) as (listener, url):
-        server = _Server(emulator, ready.set, has_admin=has_admin)
+        server = _Server(emulator, ready.set, admin=admin)
         thread = threading.Thread(
             target=server.run, kwargs={"sockets": [listener]}, name="acs-conformance-emulator", daemon=True
         )
@@ -119,10 +126,10 @@ def _why_not(host: str, port: int, error: Exception) -> str:
 class _Server(Server):
     """uvicorn's server, silent, which returns when it is told to end."""
 
-    def __init__(self, emulator: Emulator, on_ready: Callable[[], None], *, has_admin: bool) -> None:
+    def __init__(self, emulator: Answering, on_ready: Callable[[], None], *, admin: Admin | None) -> None:
         super().__init__(
             Config(
-                _Application(emulator, Admin(emulator) if has_admin else None),
+                _Application(emulator, admin),
                 loop="asyncio",
                 http=_Protocol,
                 ws="none",
@@ -187,7 +194,7 @@ class _Protocol(HttpToolsProtocol):
 class _Application:
     """The ASGI application."""
 
-    def __init__(self, emulator: Emulator, admin: Admin | None) -> None:
+    def __init__(self, emulator: Answering, admin: Admin | None) -> None:
         self._emulator = emulator
         self._admin = admin
 
