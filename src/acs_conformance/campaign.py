@@ -232,6 +232,28 @@ class Campaign:
         cases = self.cases if self._is_frugal else {}
         self._surprising |= {cases[e.case].requirement for e, j in judged if _is_surprise(cases.get(e.case), j)}
 
+    def tried(self, case: Case, first: int = 0) -> tuple[Judgement, int]:
+        """Try a case: again while it is throttled, and twice more where the answer is broken.
+
+        Args:
+            case: what to send.
+            first: number of the first attempt.
+
+        Returns:
+            The judgement that counts, and the number of the last attempt.
+
+        Raises:
+            Stopped: the run ended early.
+        """
+        judgement, attempt = self._dispatcher.attempt(case, first)
+        broken = judgement.is_right is None and judgement.answer.kind == "broken"
+        count = 1 if broken else 0
+        while broken and attempt + 1 < first + ATTEMPTS and count < BROKEN:
+            latest, attempt = self._dispatcher.attempt(case, attempt + 1)
+            count += latest.is_right is None and latest.answer.kind == "broken"
+            judgement = latest if latest.answer.kind != "broken" else judgement
+        return judgement, attempt
+
     # --- one case ---------------------------------------------------------------------------------------------------
 
     def _run_case(self, case: Case) -> Judgement | None:
@@ -248,13 +270,7 @@ class Campaign:
         return None
 
     def _decide(self, case: Case) -> Judgement:
-        judgement, attempt = self._dispatcher.attempt(case, 0)
-        broken = judgement.is_right is None and judgement.answer.kind == "broken"
-        count = 1 if broken else 0
-        while broken and attempt + 1 < ATTEMPTS and count < BROKEN:
-            latest, attempt = self._dispatcher.attempt(case, attempt + 1)
-            count += latest.is_right is None and latest.answer.kind == "broken"
-            judgement = latest if latest.answer.kind != "broken" else judgement
+        judgement, attempt = self.tried(case)
         if _is_surprise(case, judgement):
             self._surprising.add(case.requirement)
         if not (self._is_frugal and judgement.is_accepted):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,8 @@ from acs_conformance.cases import Plan
 from acs_conformance.cases.case import Case
 from acs_conformance.description import Description
 from acs_conformance.deviation import Deviation, Review, Reviewed, review
-from acs_conformance.findings import diagnosis, of_readings, of_requirements
+from acs_conformance.findings import Again, diagnosis, of_readings, of_requirements
+from acs_conformance.gateway_checks import Scheme
 from acs_conformance.record import Exchange
 from acs_conformance.requirement import Requirement
 from acs_conformance.verdict import ExitCode, Result, Verdict, exit_code, verdicts
@@ -46,6 +47,10 @@ class RunInfo:
     only: str = ""
     #: How a command line names the profile; "" for a target without one.
     profile: str = ""
+    #: How requests are signed, where that is not what is tested.
+    signature: Scheme = "v3"
+    #: Name of a secret in a description -> the environment's variable that holds it.
+    secret_variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +119,10 @@ def assemble(
     reviewed = review(deviations, results, today, is_whole=is_complete and "#" not in info.only)
     code = exit_code(results, allowed, covered=reviewed.covered, has_error=has_error)
     by_number = {exchange.number: exchange for exchange in exchanges}
-    findings = of_requirements({**(called or {}), **descriptions}, results, judged, by_number, _command(info), reviewed)
-    changed = of_readings(descriptions, judged, by_number, baseline or {}, _command(info))
+    everything = {**(called or {}), **descriptions}
+    again = Again(command=_command(info), run_id=info.run_id, secrets=info.secret_variables)
+    findings = of_requirements(everything, results, judged, by_number, again, reviewed)
+    changed = of_readings(descriptions, judged, by_number, baseline or {}, again)
     if changed:
         code = ExitCode.FAILED
     counts = Counter(str(result.verdict) for result in results)
@@ -127,6 +134,7 @@ def assemble(
             "seed": info.seed,
             "depth": info.depth,
             "only": info.only,
+            "signature": info.signature,
             "tool": {"name": "acs-conformance", "version": info.tool_version},
             "started_at": _iso(info.started_at),
             "ended_at": _iso(now),
@@ -143,7 +151,12 @@ def assemble(
             "conclusive": sum(result.verdict in (Verdict.PASS, Verdict.FAIL) for result in results),
             "self_check": dict(self_check) if self_check is not None else None,
         },
-        "target": {"url": info.target_url, "kind": info.target_kind, "profile": info.profile},
+        "target": {
+            "url": info.target_url,
+            "kind": info.target_kind,
+            "option": info.target_option,
+            "profile": info.profile,
+        },
         "descriptions": [_description(description) for description in descriptions.values()],
         "statements": [row for description in descriptions.values() for row in _statements(description, results)],
         "requirements": [_requirement(result, reviewed) for result in results],
@@ -172,7 +185,8 @@ def _overall(code: ExitCode) -> str:
 def _command(info: RunInfo) -> str:
     """The run as a command, without its selection."""
     given = f" {info.target_option}" if info.target_option else ""
-    return f"acs-conformance run{given} --depth {info.depth} --seed {info.seed}"
+    signed = "" if info.signature == "v3" else f" --signature {info.signature}"
+    return f"acs-conformance run{given} --depth {info.depth} --seed {info.seed}{signed}"
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------

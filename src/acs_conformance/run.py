@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from acs_conformance import __version__, budget, intents, lifecycle, requirement, spec_folder, target
+from acs_conformance import budget, intents, lifecycle, requirement, spec_folder, target
 from acs_conformance.budget import Budget, Limits
 from acs_conformance.campaign import Campaign, Progress, Stopped
 from acs_conformance.cases import Depth, Plan, plan
@@ -40,6 +40,7 @@ from acs_conformance.spec_folder import Shelf
 from acs_conformance.stopping import Ending, stop_all
 from acs_conformance.store import Store
 from acs_conformance.target import Target
+from acs_conformance.version import __version__
 
 _RUN_ID = re.compile(r"[a-z0-9]{1,12}", re.ASCII)
 
@@ -210,6 +211,8 @@ class Run:
             target_option=chosen.option,
             only=self.options.only or "",
             profile=self.options.profile.given_as if self.options.profile is not None else "",
+            signature=self.options.signature,
+            secret_variables=self.options.profile.secret_variables if self.options.profile is not None else {},
         )
 
     def campaign(self, chosen: Target, recorder: Recorder, store: Store, progress: Progress | None = None) -> Campaign:
