@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from acs_conformance import __version__, cli_deviations, cli_evidence, cli_proof, cli_reports, cli_targets
+from acs_conformance import cli_completion, cli_deviations, cli_evidence, cli_proof, cli_reports, cli_targets
 from acs_conformance.cli_run import Voice, Watch
 from acs_conformance.errors import AcsConformanceError, TargetUnreachable, UsageError
+from acs_conformance.version import __version__
 
 if TYPE_CHECKING:
     from acs_conformance.campaign import Progress
@@ -82,16 +83,36 @@ def cli() -> None:
 
     Exit codes: 0 conforms; 1 a requirement failed that no deviation covers; 2 wrong usage or a broken description; 3
     something stayed undecided or the target is unreachable; 4 an error of this tool.
-    """
+
+    \b
+    Examples:
+      acs-conformance run
+      acs-conformance run --profile staging
+      acs-conformance run --help
+      eval "$(_ACS_CONFORMANCE_COMPLETE=bash_source acs-conformance)"   # completion by Tab; zsh and fish have it too
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
 
 
 # --- requirements ---------------------------------------------------------------------------------------------------
 
 
 @cli.command()
-@click.argument("operation", required=False)
-@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@click.option("--depth", type=click.Choice(cli_proof.DEPTHS), default="standard", show_default=True)
+@click.argument("operation", required=False, shell_complete=cli_completion.operations)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="A table for people, or JSON for programs.",
+)
+@click.option(
+    "--depth",
+    type=click.Choice(cli_proof.DEPTHS),
+    default="standard",
+    show_default=True,
+    help="How much the plan tries.",
+)
 @cli_proof.spec_option
 def requirements(operation: str | None, style: str, depth: str, spec_root: Path | None) -> None:
     """List what is checked: each requirement with its statements, its source and what the plan holds for it.
@@ -112,16 +133,17 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
 
 
 @cli.command()
-@click.argument("operations", nargs=-1, metavar="[OPERATION]...")
+@click.argument("operations", nargs=-1, metavar="[OPERATION]...", shell_complete=cli_completion.operations)
 @click.option("--target", "target_url", metavar="URL", help="Address to test; without it the embedded emulator.")
 @click.option(
     "--profile",
     "profile_name",
     metavar="NAME_OR_FILE",
+    shell_complete=cli_completion.profiles,
     help="Target as acs-conformance.toml or another file describes it; options given here come first.",
 )
 @click.option("--report-dir", type=click.Path(path_type=Path, file_okay=False), help="Where the report goes.")
-@click.option("--depth", type=click.Choice(cli_proof.DEPTHS), show_default="standard")
+@click.option("--depth", type=click.Choice(cli_proof.DEPTHS), show_default="standard", help="How much is tried.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides what is drawn.")
 @click.option("--wild", type=click.IntRange(min=0), help="Generated requests, besides the plan's own.")
 @click.option("--signature", type=click.Choice(["v3", "v1"]), show_default="v3", help="How requests are signed.")
@@ -134,19 +156,25 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
 )
 @click.option("--max-requests", type=click.IntRange(min=1), help="Send no more than this.")
 @click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Stop sending after this.")
-@click.option("--only", metavar="ID-GLOB", help="Only these requirements; * stands for anything, an aspect follows #.")
+@click.option(
+    "--only",
+    metavar="ID-GLOB",
+    shell_complete=cli_completion.requirements,
+    help="Only these requirements; * stands for anything, an aspect follows #.",
+)
 @click.option(
     "--allow-inconclusive",
     "allowed",
     metavar="ID-GLOB",
     multiple=True,
+    shell_complete=cli_completion.requirements,
     help="These requirements may stay undecided without exit code 3. May come several times.",
 )
 @click.option(
     "--deviations",
     "deviations_file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Accepted failures, beside those of the profile; `accept --file` writes them.",
+    help="Accepted failures, beside those of the profile; `accept` writes them.",
 )
 @click.option("--run-id", help="Reproduce the identifiers of an earlier run: 1 to 12 lower-case letters and digits.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")

@@ -11,6 +11,8 @@ Cases are sent on first need. Under pytest-xdist the workers share one journal a
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 import signal
 import sys
 import tempfile
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 _EMULATOR = "emulator.txt"
 _STATE = pytest.StashKey["Session"]()
 _FOLDER = pytest.StashKey[Path]()
+_STARTED = pytest.StashKey[float]()
 _CODE_UNDECIDED = 3
 _EMULATOR_START_S = 20.0
 
@@ -73,7 +76,7 @@ class _XdistHooks:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist has no types
         """Give each worker the folder that all share, and the run's identity."""
-        node.workerinput["acs_folder"] = str(shared_folder(self._config))
+        node.workerinput["acs_folder"] = str(_folder(self._config))
         node.workerinput["acs_started_at"] = _started_at(self._config)
 
 
@@ -101,7 +104,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         _note_seen(config)
         return
     folder = config.stash.get(_FOLDER, None)
-    if folder is None:
+    if folder is None or not folder.exists():  # no test asked for anything of ours
         return
     try:
         if (folder / "journal.jsonl").exists() and (_STATE in config.stash or config.getoption("--acs-report-dir")):
@@ -109,6 +112,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     finally:
         _stop_emulator(folder)
     seen = _seen(config) | {note.name.partition("-")[0] for note in folder.glob("*-gw*")}
+    shutil.rmtree(folder, ignore_errors=True)
     if exitstatus == pytest.ExitCode.OK and ("undecided" in seen or seen == {"tolerated"}):
         session.exitstatus = _CODE_UNDECIDED
 
@@ -292,17 +296,21 @@ def _session(config: pytest.Config) -> Session:
 
 def shared_folder(config: pytest.Config) -> Path:
     """The folder of the journal that all processes of this pytest run share."""
+    folder = _folder(config)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _folder(config: pytest.Config) -> Path:
+    """The same as a name: xdist tells it to every worker of every session, and most have no use for it."""
     if _FOLDER not in config.stash:
-        config.stash[_FOLDER] = Path(tempfile.mkdtemp(prefix="acs-conformance-"))
+        config.stash[_FOLDER] = Path(tempfile.gettempdir()) / f"acs-conformance-{secrets.token_hex(8)}"
     return config.stash[_FOLDER]
 
 
 def _started_at(config: pytest.Config) -> float:
     """One start for all processes, so that all render the same requests."""
-    marker = shared_folder(config) / "started-at"
-    if not marker.exists():
-        marker.write_text(repr(time.time()), encoding="ascii")
-    return float(marker.read_text(encoding="ascii"))
+    return config.stash.setdefault(_STARTED, time.time())
 
 
 def _run_id(folder: Path) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from acs_conformance import spec_folder
-from acs_conformance.campaign import Campaign, Journal, Stopped
+from acs_conformance.campaign import Campaign, Stopped
 from acs_conformance.campaign_judge import CampaignJudgement, judge_campaign
 from acs_conformance.cases import Plan
 from acs_conformance.cases.case import Case
@@ -27,6 +27,7 @@ from acs_conformance.errors import TargetUnreachable
 from acs_conformance.exchange import Recorder
 from acs_conformance.gateway_checks import Signing
 from acs_conformance.gateway_judge import check_of
+from acs_conformance.journal import Journal
 from acs_conformance.judge import identifiers
 from acs_conformance.message import RawRequest
 from acs_conformance.observation import Observation

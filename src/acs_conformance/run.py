@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from acs_conformance import __version__, lifecycle, requirement, spec_folder, target
+from acs_conformance import lifecycle, requirement, spec_folder, target
 from acs_conformance.campaign import Campaign, Limits, Progress, Stopped
 from acs_conformance.cases import Depth, Plan, plan
 from acs_conformance.cases.case import Case, requirement_of
@@ -36,6 +36,7 @@ from acs_conformance.signer import Signer
 from acs_conformance.spec_folder import Shelf
 from acs_conformance.store import Store
 from acs_conformance.target import Target
+from acs_conformance.version import __version__
 
 _RUN_ID = re.compile(r"[a-z0-9]{1,12}", re.ASCII)
 
