@@ -217,10 +217,10 @@ class RunningEmulator:
         """Starts afresh as it was started: no jobs, no requests, no used nonces, a full quota."""
         self._play = _Play(self.descriptions, self._started_with)
 
-    # --- the life of what was created -----------------------------------------------------------------------------------
+    # --- the life of what was created -------------------------------------------------------------------------------
 
     def advance(self, seconds: float) -> float:
-        """Lets seconds go by in the lives of what was created, and nowhere else; the time there then, in Unix seconds."""
+        """Lets seconds go by in the lives of what was created alone; the time there then, in Unix seconds."""
         return self._play.emulator.advance(seconds)
 
     def join(self, where: Where | None = None, *, job_id: str | None = None) -> int:
