@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from acs_conformance.answer import Answer
 from acs_conformance.campaign_judge import ATTEMPTS, BROKEN, memory_of
 from acs_conformance.cases import Plan
 from acs_conformance.cases.case import Case, Edit
@@ -21,7 +22,7 @@ from acs_conformance.cases.reduce import reduced
 from acs_conformance.cases.render import Context, render
 from acs_conformance.description import Description
 from acs_conformance.exchange import Recorder
-from acs_conformance.gateway_judge import is_pointless
+from acs_conformance.gateway_judge import is_locked_out, is_pointless
 from acs_conformance.judge import judge_exchange
 from acs_conformance.message import RawRequest, header
 from acs_conformance.observation import Judgement
@@ -178,7 +179,9 @@ class Campaign:
             if description.checks is None or not is_pointless(
                 description, description.checks, case.id, self._asked, has_token=self._recorder.has_token
             ):
-                self._run_case(case)
+                judgement = self._run_case(case)
+                if description.checks is not None and is_locked_out(description, description.checks, self._asked):
+                    raise self._obstructed(case, judgement.answer)
 
     def resume(self) -> None:
         """Go on from what the journal holds, after another process has added to it."""
@@ -331,8 +334,7 @@ class Campaign:
         answer = judgement.answer
         is_elsewhere = answer.kind in ("gateway", "world", "throttled")
         if case.kind == "opening" and (is_elsewhere or (answer.is_foreign and not self._knows_the_contract(case))):
-            found = obstacle_of(self.descriptions[case.operation], self.journal.exchanges[-1])
-            raise Stopped(f"the plain valid request was answered {answer}{f': {found.says}' if found else ''}")
+            raise self._obstructed(case, answer)
         answers = {str(other.answer) for other in judged.values()}
         if (
             len(judged) >= _ALL_REFUSED
@@ -340,6 +342,11 @@ class Campaign:
             and not any(other.is_accepted for other in judged.values())
         ):
             raise Stopped(f"{len(judged)} of {len(judged)} valid requests were answered {judgement.answer}")
+
+    def _obstructed(self, case: Case, answer: Answer) -> Stopped:
+        """The end of a run that something is in the way of, as its last exchange shows."""
+        found = obstacle_of(self.descriptions[case.operation], self.journal.exchanges[-1])
+        return Stopped(f"the plain valid request was answered {answer}{f': {found.says}' if found else ''}")
 
     def _knows_the_contract(self, opening: Case) -> bool:
         """Whether the target refuses an invalid request as documented: then what it said to a valid one is its own."""

@@ -14,7 +14,7 @@ from typing import Literal
 
 from acs_conformance.cases.case import Case, requirement_of
 from acs_conformance.description import Description, Json
-from acs_conformance.gateway_judge import is_stand_in
+from acs_conformance.gateway_judge import is_locked_out, is_stand_in
 from acs_conformance.judge import identifiers, judge_exchange
 from acs_conformance.observation import Judgement, Observation
 from acs_conformance.record import STALE, Exchange
@@ -101,16 +101,15 @@ def judge_campaign(
     results: dict[str, CaseResult] = {}
     unstable: list[str] = []
     notes: list[str] = []
-    for stand_in in _stand_ins(descriptions, exchanges, judgements):
-        # It fails nothing and passes nothing: there is no gateway to judge.
-        for name in [name for name, group in grouped.items() if group[0].operation == stand_in]:
+    unjudged = _unjudged(descriptions, exchanges, judgements)
+    for gateway, note in unjudged.items():
+        # It fails nothing and passes nothing; one that lets nobody in leaves undecided what it seemed to fail.
+        for name in [name for name, group in grouped.items() if group[0].operation == gateway]:
             del grouped[name]
         kept = {exchange.number for group in grouped.values() for exchange in group}
-        observations = [observation for observation in observations if observation.exchange in kept]
-        notes.append(
-            "the target lets everybody in, so it is taken for a stand-in without a gateway, and none is judged; "
-            f"name {stand_in!r} to demand one"
-        )
+        shaken = [] if note else [replace(o, outcome="inconclusive") for o in observations if o.outcome == "fail"]
+        observations = [o for o in observations if o.exchange in kept] + [o for o in shaken if o.exchange not in kept]
+        notes += [note] if note else []
     # Where nothing ever answered, or only proxies and the like did, there is no target to say anything about.
     has_answered = any(
         exchange.response is not None and not judgements[exchange.number].answer.is_foreign for exchange in exchanges
@@ -134,21 +133,29 @@ def judge_campaign(
         judgements=judgements,
         results=results,
         observations=tuple(observations),
-        readings=tuple(_readings(descriptions, exchanges, judgements)),
+        readings=tuple(_readings(descriptions, [e for e in exchanges if unjudged.get(e.operation) != ""], judgements)),
         unstable=tuple(unstable),
         notes=tuple(notes),
     )
 
 
-def _stand_ins(
+def _unjudged(
     descriptions: Mapping[str, Description], exchanges: list[Exchange], judgements: Mapping[int, Judgement]
-) -> Iterator[str]:
-    """The gateways that let everybody in."""
+) -> dict[str, str]:
+    """The gateways that let everybody in, with a note, and those that let nobody in: what ends the run tells why."""
+    found = {}
     for name, description in descriptions.items():
         if description.checks is not None:
+            seen = {e.case: judgements[e.number] for e in exchanges if e.operation == name}
             let_through = {e.case for e in exchanges if e.operation == name and judgements[e.number].is_accepted}
             if is_stand_in(description, description.checks, let_through):
-                yield name
+                found[name] = (
+                    "the target lets everybody in, so it is taken for a stand-in without a gateway, and none is "
+                    f"judged; name {name!r} to demand one"
+                )
+            elif is_locked_out(description, description.checks, seen):
+                found[name] = ""
+    return found
 
 
 def _judgements(descriptions: Mapping[str, Description], exchanges: list[Exchange]) -> dict[int, Judgement]:
