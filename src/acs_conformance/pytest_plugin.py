@@ -5,8 +5,6 @@ its fixtures. The conformance suites ask for `requirement` and `campaign`; run t
 
     pytest --pyargs acs_conformance.suites --acs-target http://127.0.0.1:8080
 
-Tests of a client ask for `acs_emulator`, the described service offline.
-
 Cases are sent on first need. Under pytest-xdist the workers share one journal and take turns in sending.
 """
 
@@ -25,9 +23,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from acs_conformance.offline import Offline
     from acs_conformance.requirement import Requirement
     from acs_conformance.run import Run
     from acs_conformance.store import Store
@@ -279,15 +276,6 @@ def _failure_text(result: Result, finding: dict[str, Any] | None) -> str:
 def campaign(request: pytest.FixtureRequest) -> Session:
     """The campaign against `--acs-target`; `campaign.verdict(requirement).expect_pass()`."""
     return _session(request.config)
-
-
-@pytest.fixture
-def acs_emulator() -> Iterator[Offline]:
-    """The described operations for the test of a client: offline, empty, on a clock that the test moves."""
-    from acs_conformance.offline import offline
-
-    with offline() as service:
-        yield service
 
 
 # --- what processes share -------------------------------------------------------------------------------------------
