@@ -120,7 +120,7 @@ def is_selectable(command: str, name: str) -> bool:
     if "!" in name:
         return name in {fault.id for fault in catalogue(description)}
     result = CliRunner().invoke(cli, ["run", "--dry-run", "--only", name])
-    return command == "run" and result.exit_code == 0 and f"# {name}" in result.output
+    return command in ("accept", "run") and result.exit_code == 0 and f"# {name}" in result.output
 
 
 @pytest.mark.parametrize("text", [README, RUNNING], ids=["README", "running"])

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from acs_conformance import lifecycle
+from acs_conformance.budget import Exhausted, Unaffordable
 from acs_conformance.campaign_claims import absentees
 from acs_conformance.campaign_judge import ATTEMPTS, BROKEN
 from acs_conformance.cases import Plan
@@ -49,13 +50,8 @@ _EXPLAINING = 120
 VALID = ("opening", "accept", "sequence")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a run may spend; None: no limit."""
-
-    max_requests: int | None = None
-    max_seconds: float | None = None
-
+#: Why more invalid requests are not sent where each may create something that costs money.
+_SURPRISED = "not tested: an invalid request of this requirement was accepted"
 
 #: Called after each case: the case, its last judgement, cases done, cases planned.
 Progress = Callable[[Case, Judgement, int, int], None]
@@ -63,6 +59,15 @@ Progress = Callable[[Case, Judgement, int, int], None]
 
 class Stopped(Exception):  # noqa: N818 - an end, not an error
     """The campaign ends early; the text says why."""
+
+
+@contextlib.contextmanager
+def _stopping() -> Iterator[None]:
+    """A limit that was reached ends the campaign."""
+    try:
+        yield
+    except Exhausted as end:
+        raise Stopped(str(end)) from None
 
 
 class Campaign:
@@ -75,23 +80,20 @@ class Campaign:
         context: Context,
         *,
         journal: Journal | None = None,
-        limits: Limits | None = None,
         beside: Iterable[Description] = (),
         progress: Progress | None = None,
         until: Callable[[Judgement], bool] | None = None,
         rendered: Rendered = render,
         sleep: Callable[[float], None] = time.sleep,
         wait: Callable[[float], float] | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare a run; nothing is sent.
 
         Args:
             plans: one for each operation, in the order in which they run.
-            recorder: sends and records.
+            recorder: sends and records; its guard says what may be spent.
             context: run, bindings and time of the requests.
             journal: where exchanges go.
-            limits: what may be spent.
             beside: operations that are called and not tested: that create or end what others act on.
             progress: told of each case.
             until: ends the run after the exchange for which it holds.
@@ -99,7 +101,6 @@ class Campaign:
             sleep: waits so many seconds.
             wait: lets so many seconds of the life of things go by, and says by how many their clock was moved to that
                 end; without it they are slept through.
-            clock: seconds that only go forward.
         """
         self.plans = tuple(plans)
         self.journal = journal if journal is not None else Journal()
@@ -112,11 +113,12 @@ class Campaign:
         self.is_unreachable = False
         self._recorder = recorder
         self._context = context
-        self._limits = limits or Limits()
         self._progress = progress
         self._until = until
-        self._clock = clock
-        self._start = clock()
+        #: Whether what is accepted costs, so that nothing is to be accepted without need.
+        self._is_frugal = recorder.guard is not None and recorder.guard.limits.max_jobs is not None
+        #: Requirements of which an invalid request was accepted.
+        self._surprising: set[str] = set()
         self._dispatcher = Dispatcher(
             self.descriptions,
             recorder,
@@ -125,7 +127,6 @@ class Campaign:
             rendered=rendered,
             sleep=sleep,
             wait=wait,
-            before=self._check_limits,
             after=self._look_at,
         )
         #: Case of the gateway -> the judgement on its last request.
@@ -158,9 +159,10 @@ class Campaign:
     def close(self) -> None:
         """End everything that was created and is not known to have ended."""
         self._until = None
-        with contextlib.suppress(Stopped):
+        with contextlib.suppress(Stopped, Exhausted, Unaffordable):
             self._dispatcher.keeper.end_all()
 
+    @_stopping()
     def run_valid(self, plan: Plan, sent: Container[str] = ()) -> None:
         """Send what has to be accepted, unless it was `sent` before, and explain what is refused.
 
@@ -173,14 +175,20 @@ class Campaign:
         judged: dict[str, Judgement] = {}
         try:
             for case in valid:
-                judged[case.id] = self._run_case(case)
-                if case.kind == "opening" and not judged[case.id].is_right and not self._is_offered(plan.description):
+                judgement = self._run_case(case)
+                if judgement is None:
+                    continue
+                judged[case.id] = judgement
+                if case.kind == "opening" and not judgement.is_right and not self._is_offered(plan.description):
                     return
                 self._check_valid(case, judged)
-            self._explain(valid, judged)
+            self._explain([case for case in valid if case.id in judged], judged)
         except NothingToActOn as reason:
             self.journal.skip(plan.description.operation, str(reason))
+        except Unaffordable:
+            return  # what is known has to do as an explanation
 
+    @_stopping()
     def run_cases(self, cases: Iterable[Case]) -> None:
         """Send some cases.
 
@@ -221,6 +229,8 @@ class Campaign:
         self._looked_at = len(self.journal.exchanges)
         judged = self._dispatcher.resume(added)
         self._asked |= {e.case: j for e, j in judged if self.descriptions[e.operation].checks is not None}
+        cases = self.cases if self._is_frugal else {}
+        self._surprising |= {cases[e.case].requirement for e, j in judged if _is_surprise(cases.get(e.case), j)}
 
     def tried(self, case: Case, first: int = 0) -> tuple[Judgement, int]:
         """Try a case: again while it is throttled, and twice more where the answer is broken.
@@ -246,9 +256,26 @@ class Campaign:
 
     # --- one case ---------------------------------------------------------------------------------------------------
 
-    def _run_case(self, case: Case) -> Judgement:
+    def _run_case(self, case: Case) -> Judgement | None:
+        """Send a case; None where nothing is left to be spent on it."""
+        if self._is_frugal and case.kind == "reject" and case.requirement in self._surprising:
+            reason = _SURPRISED
+        else:
+            try:
+                return self._decide(case)
+            except Unaffordable as lack:
+                reason = str(lack)
+        self.journal.leave(case.id, reason)
+        self._done += 1
+        return None
+
+    def _decide(self, case: Case) -> Judgement:
         judgement, attempt = self.tried(case)
-        self._confirm(case, judgement, attempt)
+        if _is_surprise(case, judgement):
+            self._surprising.add(case.requirement)
+        if not (self._is_frugal and judgement.is_accepted):
+            with contextlib.suppress(Unaffordable):
+                self._confirm(case, judgement, attempt)
         self._done += 1
         if self._progress is not None:
             self._progress(case, judgement, self._done, sum(len(plan.cases) for plan in self.plans))
@@ -310,15 +337,6 @@ class Campaign:
         if self._until is not None and self._until(judgement):
             raise Stopped("what was looked for was found")
 
-    def _check_limits(self, case: Case) -> None:
-        if case.kind == "cleanup":
-            return  # what was created is ended, whatever it costs
-        limits = self._limits
-        if limits.max_requests is not None and len(self.journal.exchanges) >= limits.max_requests:
-            raise Stopped(f"the limit of {limits.max_requests} requests was reached")
-        if limits.max_seconds is not None and self._clock() - self._start >= limits.max_seconds:
-            raise Stopped(f"the limit of {limits.max_seconds:g} seconds was reached")
-
     def _check_silence(self, exchange: Exchange, is_unreachable: bool) -> None:
         self._silent = self._silent + 1 if exchange.response is None else 0
         answered = any(earlier.response is not None for earlier in self.journal.exchanges)
@@ -366,3 +384,8 @@ class Campaign:
         self._surprises += judgement.is_accepted
         if self._rejects == self._surprises == _ALL_ACCEPTED:
             raise Stopped(f"{_ALL_ACCEPTED} of {_ALL_ACCEPTED} invalid requests were accepted")
+
+
+def _is_surprise(case: Case | None, judgement: Judgement) -> bool:
+    """Whether what had to be refused was accepted."""
+    return case is not None and case.kind == "reject" and judgement.is_accepted

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from acs_conformance.cases.case import Case
 from acs_conformance.description import Description
 from acs_conformance.gateway_judge import is_stand_in
 from acs_conformance.observation import Judgement, Observation
@@ -104,23 +103,25 @@ def availability(
     exchanges: list[Exchange],
     judgements: Mapping[int, Judgement],
     unstable: list[str],
-    cases: Mapping[str, Case],
 ) -> Iterator[Observation]:
     """Whether each operation answers at all, and below 500."""
+    shaken: dict[str, list[Exchange]] = defaultdict(list)
+    for name in unstable:
+        # The operation that broke, which another one's case may have called.
+        last = [e for e in exchanges if e.case == name and judgements[e.number].answer.kind == "broken"][-1]
+        shaken[last.operation].append(last)
     for operation, description in descriptions.items():
         key = description.id("availability")
         mine = [exchange for exchange in exchanges if exchange.operation == operation]
-        shaken = [name for name in unstable if cases[name].operation == operation]
         for exchange in mine:
             if judgements[exchange.number].answer.kind != "broken":  # a stale connection is neither
                 yield Observation(requirement=key, outcome="pass", exchange=exchange.number)
-        for name in shaken:
-            last = next(e for e in mine if e.case == name and judgements[e.number].answer.kind == "broken")
+        for last in shaken[operation]:
             yield Observation(
                 requirement=key,
-                outcome="fail" if len(shaken) >= UNRELIABLE else "inconclusive",
+                outcome="fail" if len(shaken[operation]) >= UNRELIABLE else "inconclusive",
                 exchange=last.number,
-                received=f"{judgements[last.number].answer} to {len(shaken)} of {len(mine)} requests, not again",
+                received=f"{judgements[last.number].answer} to {len(shaken[operation])} of {len(mine)} requests, not again",
                 allowed="any documented answer below 500",
                 cause="now and then no answer or 5xx",
             )

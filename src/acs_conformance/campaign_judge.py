@@ -109,7 +109,7 @@ def judge_campaign(
                 unstable.append(identifier)
     observations = _blamed(observations, results, exchanges)
     observations += repeated(descriptions, exchanges, judgements)
-    observations += availability(descriptions, exchanges, judgements, unstable, cases)
+    observations += availability(descriptions, exchanges, judgements, unstable)
     observations = observations if has_answered else []
     return CampaignJudgement(
         judgements=judgements,
@@ -225,7 +225,7 @@ def _broken_observation(
     """A case that breaks the target again and again fails its requirement, or availability where it has none."""
     last = next(e for e in reversed(group) if judgements[e.number].answer.kind == "broken")
     judgement = judgements[last.number]
-    description = descriptions[case.operation]
+    description = descriptions[last.operation]
     key = description.id("availability")
     if judgement.expectation.is_reject:
         key = description.id(judgement.expectation.violations[0].key) if judgement.expectation.violations else key

@@ -122,8 +122,9 @@ def _replayed(
     is_elsewhere: bool,
 ) -> list[Replay]:
     from acs_conformance import spec_folder
-    from acs_conformance.replay import Settings, descriptions_of
+    from acs_conformance.replay import descriptions_of
     from acs_conformance.replay import replay as send
+    from acs_conformance.resend import Settings
     from acs_conformance.run import reached, recorder_for
 
     described = [descriptions_of(report, finding, options.spec_root) for finding in findings]

@@ -51,7 +51,6 @@ class Dispatcher:
         rendered: Rendered,
         sleep: Callable[[float], None],
         wait: Callable[[float], float] | None,
-        before: Callable[[Case], None],
         after: Callable[[Exchange, Judgement, bool], None],
     ) -> None:
         """Prepare; nothing is sent.
@@ -64,8 +63,8 @@ class Dispatcher:
             rendered: makes the requests.
             sleep: waits so many seconds.
             wait: lets so many seconds of the life of things go by, or None where they are slept through.
-            before: called before each request; ends the campaign by raising.
-            after: called after each with whether the target could not be reached; the same.
+            after: called after each request, with whether the target could not be reached; may end the campaign by
+                raising.
         """
         #: The things that cases act on.
         self.keeper = Keeper(descriptions, self._send_alone)
@@ -76,7 +75,6 @@ class Dispatcher:
         self._rendered = rendered
         self._sleep = sleep
         self._wait = wait
-        self._before = before
         self._after = after
         self._number = max((exchange.number for exchange in journal.exchanges), default=0)
         self._memory = Memory()
@@ -171,15 +169,18 @@ class Dispatcher:
         return self.keeper.context(self._context, case, step, attempt)
 
     def send(self, case: Case, step: int, attempt: int) -> Judgement:
-        """Send one request of a case and judge the answer."""
-        self._before(case)
+        """Send one request of a case and judge the answer.
+
+        Raises:
+            Unaffordable: it may create something, and nothing is left to be spent on that.
+            Exhausted: nothing more may be sent.
+        """
         description = self._descriptions[case.operation_of(step)]
         request = self._rendered(description, case, step, self._context_of(case, step, attempt), attempt)
-        self._number += 1
         exchange, is_unreachable = self._recorder.exchange(
             description,
             request,
-            number=self._number,
+            number=self._number + 1,
             case=case.id,
             step=step,
             attempt=attempt,
@@ -187,6 +188,7 @@ class Dispatcher:
             action=f"{description.action}{_STRANGE}" if case.kind == "stranger" else "",
             moved_s=self.keeper.moved_s,
         )
+        self._number += 1
         self._journal.add_exchange(exchange)
         standing = self.keeper.things.standing(description, exchange)
         judgement = judge_exchange(description, exchange, replace(self._memory, standing=standing))

@@ -20,6 +20,8 @@ class Journal:
     added: dict[str, Case] = field(default_factory=dict)
     #: Operation -> why its cases were not all sent.
     skipped: dict[str, str] = field(default_factory=dict)
+    #: Id of a case that was not sent, or not to its end -> why.
+    unsent: dict[str, str] = field(default_factory=dict)
 
     def add_exchange(self, exchange: Exchange) -> None:
         """Append one exchange."""
@@ -32,3 +34,7 @@ class Journal:
     def skip(self, operation: str, reason: str) -> None:
         """Say why the rest of an operation's cases is not sent."""
         self.skipped[operation] = reason
+
+    def leave(self, case: str, reason: str) -> None:
+        """Say why a case is not sent, or not to its end."""
+        self.unsent[case] = reason

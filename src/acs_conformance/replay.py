@@ -8,31 +8,23 @@ which and why. A finding of several requests is sent as a whole. Judged is what 
 from __future__ import annotations
 
 import math
-import re
-import secrets
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from acs_conformance import spec_folder
 from acs_conformance.campaign import Campaign, Stopped
 from acs_conformance.campaign_judge import CampaignJudgement, judge_campaign
 from acs_conformance.cases import Plan
-from acs_conformance.cases.case import Case
 from acs_conformance.cases.render import Context
-from acs_conformance.description import Description, get, locations
-from acs_conformance.encoding import percent_encode
+from acs_conformance.description import Description
 from acs_conformance.errors import TargetUnreachable
 from acs_conformance.exchange import Recorder
-from acs_conformance.gateway_checks import Signing
-from acs_conformance.gateway_judge import check_of
 from acs_conformance.journal import Journal
 from acs_conformance.judge import identifiers
-from acs_conformance.message import RawRequest
 from acs_conformance.observation import Observation
 from acs_conformance.record import Exchange
-from acs_conformance.reproduction import Filling, Names, raw, request_of
+from acs_conformance.resend import Recorded, Settings
 from acs_conformance.verdict import ExitCode
 from acs_conformance.wire import decode
 
@@ -40,10 +32,9 @@ Report = Mapping[str, Any]
 
 #: How sure a replay has to be that a failure which shows now and then would have shown: one in twenty may be missed.
 _MISSED = 0.05
-#: Times that a finding is sent where nobody says how often.
-_MOST = 20
-#: Random bytes behind the ten hexadecimal digits of a name.
-_FRESH_BYTES = 5
+#: Times that a finding is sent where nobody says how often and it does not fail. Twice, for what fails every other time
+#: may be recorded as what always fails; and once more after what was sent before it then, which may be to blame.
+_LEAST, _MOST = 3, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,24 +96,6 @@ def descriptions_of(report: Report, finding: Report, root: Any) -> tuple[dict[st
     return found, [name for name, each in found.items() if hashes.get(name, each.sha256) != each.sha256]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How a finding is sent again.
-
-    Attributes:
-        times: how often; None: so often that a failure of the recorded rate would hardly be missed.
-        secrets: name of a secret in a description -> the secret.
-        environ: the environment, for what a report says is there.
-        bindings: operation -> path -> identifier that exists at the target, where it is another target than the
-            report's.
-    """
-
-    times: int | None = None
-    secrets: Mapping[str, str] = field(default_factory=dict)
-    environ: Mapping[str, str] = field(default_factory=dict)
-    bindings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-
 def replay(
     report: Report, finding: Report, descriptions: Mapping[str, Description], recorder: Recorder, settings: Settings
 ) -> Replay:
@@ -146,87 +119,31 @@ class _Replayer:
         recorder: Recorder,
         settings: Settings,
     ) -> None:
-        self.report = report
         self.finding = finding
         self.descriptions = descriptions
-        self.settings = settings
-        self.records = {each["number"]: each for each in report["exchanges"]}
-        self.requests: dict[str, list[Report]] = {}
-        self.cases: dict[str, Case] = {}
-        #: Attempt -> the random parts of its names.
-        self.fresh: dict[int, dict[int, str]] = {}
-        self.names = Names(report["run"]["id"])
-        for request in finding["requests"]:
-            self._add(self.records[request["exchange"]]["case"], self._at_this_target(request))
+        self.times = settings.times
+        self.recorded = Recorded(report, finding, descriptions, settings)
         #: Those that are asked about; what else is sent only helps to judge them.
-        self.own = tuple(self.cases.values())
+        self.own = tuple(self.recorded.cases.values())
         self.journal = Journal()
         self.campaign = Campaign(
             [Plan(description, "standard", 0, ()) for description in descriptions.values()],
             recorder,
-            Context(run_id=self.names.run_id, now=0),
+            Context(run_id=report["run"]["id"], now=0),
             journal=self.journal,
-            rendered=self._rendered,
+            rendered=self.recorded.rendered,
         )
-
-    # --- what is sent -----------------------------------------------------------------------------------------------
-
-    def _add(self, case: str, request: Report) -> None:
-        description = self.descriptions[request["operation"]]
-        self.requests.setdefault(case, []).append(request)
-        count = len(self.requests[case])
-        self.cases[case] = Case(
-            id=case,
-            operation=description.operation,
-            kind="open" if description.checks is None else "gateway",
-            steps=((),) * count,
-            aspects=(),
-            signing=_signing(description, case, count),
-        )
-
-    def _at_this_target(self, request: Report) -> Report:
-        """The request with the identifiers that this target has in the place of those of the report's own."""
-        description = self.descriptions[request["operation"]]
-        exchange = Exchange.from_json(self.records[request["exchange"]])
-        target = exchange.request.target
-        for path, new in self.settings.bindings.get(description.operation, {}).items():
-            old = self._bound(description, path)
-            if old is not None:
-                target = re.sub(
-                    rf"(?:(?<==)|(?<=%22)){re.escape(percent_encode(old))}(?=&|%22|$)", percent_encode(new), target
-                )
-        if target == exchange.request.target:
-            return request
-        moved = replace(exchange, request=replace(exchange.request, target=target))
-        return request_of(description, moved, self.names, {})
-
-    def _bound(self, description: Description, path: str) -> str | None:
-        """The identifier that the run had for a path: that of its first request, which is the plainest."""
-        for record in self.report["exchanges"]:
-            if record["operation"] == description.operation:
-                decoded = decode(description, Exchange.from_json(record).request)
-                for location in locations(decoded.document, path):
-                    value = get(decoded.document, location)
-                    return value if isinstance(value, str) else None
-        return None
-
-    def _rendered(self, _: Description, case: Case, step: int, _context: Context, attempt: int) -> RawRequest:
-        fresh = self.fresh.setdefault(attempt, _Fresh())
-        filling = Filling(
-            fresh=fresh, now=int(time.time()), secrets=self.settings.secrets, environ=self.settings.environ
-        )
-        return raw(self.requests[case.id][step], filling)
-
-    # --- sending and judging ----------------------------------------------------------------------------------------
 
     def replay(self) -> Replay:
         rate = self._rate()
-        times = self.settings.times or min(_MOST, _enough(rate))
+        times = self.times or min(_MOST, max(_LEAST, _enough(rate)))
         tried = failed = 0
         first = 0
         ended = ""
         try:
             while tried < times:
+                if tried == _LEAST - 1:
+                    self._send_what_came_before()
                 before = len(self.journal.exchanges)
                 last = first
                 for case in self.own:
@@ -236,10 +153,11 @@ class _Replayer:
                 tried += 1
                 if tried == 1:
                     self._make_sure_that_names_work()
-                if self._failures(self._judged(), before):
+                judged = self._judged()
+                if self._failures(judged, before):
                     failed += 1
-                    if self.settings.times is None:
-                        break
+                if self.times is None and (failed or self._undecided(judged)):
+                    break
         except Stopped as stop:
             if self.campaign.is_unreachable:
                 raise TargetUnreachable(str(stop)) from stop
@@ -247,16 +165,20 @@ class _Replayer:
         return self._ended(tried, failed, rate, ended)
 
     def _judged(self) -> CampaignJudgement:
-        return judge_campaign(self.descriptions, self.cases, self.journal.exchanges)
+        return judge_campaign(self.descriptions, self.recorded.cases, self.journal.exchanges)
 
     def _rate(self) -> float:
         """How often the failure showed among the requests that may show it."""
         rate = self.finding["rate"]
         if rate["failed"]:
             return min(1.0, int(rate["failed"]) / max(1, int(rate["tried"])))
+        # What a body lacks or an id repeats is not counted there: it shows in answers of the same status.
         operations = {request["operation"] for request in self.finding["requests"]}
-        sent = sum(each["operation"] in operations for each in self.report["exchanges"])
-        return min(1.0, max(1, len(self.finding["exchanges"])) / max(1, sent))
+        status = _status(self.recorded.records[self.finding["exchange"]])
+        alike = sum(
+            each["operation"] in operations and _status(each) == status for each in self.recorded.records.values()
+        )
+        return min(1.0, max(1, len(self.finding["exchanges"])) / max(1, alike))
 
     def _make_sure_that_names_work(self) -> None:
         """Send a valid request with the same identifiers where the answer is about these.
@@ -269,19 +191,26 @@ class _Replayer:
             return
         description = self.descriptions[last.operation]
         wanted = identifiers(description, decode(description, last.request))
-        records = [each for each in self.report["exchanges"] if each["operation"] == last.operation]
+        records = [each for each in self.recorded.records.values() if each["operation"] == last.operation]
         for record in sorted(records, key=lambda each: len(each["request"]["target"])):
-            response = record["response"]
-            if response is None or response["status"] != description.success_status or record["judged"] != "right":
-                continue
+            is_accepted = _status(record) == description.success_status and record["judged"] == "right"
             exchange = Exchange.from_json(record)
-            if record["step"] or not wanted <= identifiers(description, decode(description, exchange.request)):
-                continue
-            request = request_of(description, exchange, self.names, {})
-            case = f"{record['case']}~works"
-            self._add(case, self._at_this_target({**request, "exchange": record["number"]}))
-            self.campaign.tried(self.cases[case])
-            return
+            shown = identifiers(description, decode(description, exchange.request))
+            if is_accepted and not record["step"] and wanted <= shown:
+                self._send_besides(exchange, "works")
+                return
+
+    def _send_what_came_before(self) -> None:
+        """Send the request that came right before the finding's first one in the run."""
+        number = self.finding["requests"][0]["exchange"] - 1
+        record = self.recorded.records.get(number)
+        if record is not None and record["operation"] in self.descriptions and not record["signing"]:
+            self._send_besides(Exchange.from_json(record), "before")
+
+    def _send_besides(self, exchange: Exchange, why: str) -> None:
+        """Send a recorded request that the finding is not about."""
+        case = self.recorded.besides(exchange, why)
+        self.campaign.tried(case, max((each.attempt + 1 for each in self.journal.exchanges), default=0))
 
     def _failures(self, judged: CampaignJudgement, after: int) -> list[Observation]:
         """What failed among the exchanges behind the first `after` ones."""
@@ -294,11 +223,20 @@ class _Replayer:
         found = [each for each in found if each.requirement in asked or each.exchange in wrong]
         if self.finding["cause"] == "reading changed":
             return [] if self._reading(judged) != self.finding["received"] else found or [_changed(self.finding)]
+        if not found:
+            # Answers that are like nothing of the API's say nothing of it by themselves, unless they came then too.
+            seen = (each for number in sorted(numbers) for each in judged.judgements[number].observations)
+            found = [each for each in seen if each.outcome == "fail" and each.cause == self.finding["cause"]]
         if found or "now and then" not in self.finding["cause"]:
             return found
         # A request that is broken now and then is so already if it is once.
         broken = [number for number in numbers if judged.judgements[number].answer.kind == "broken"]
         return [_broken(self.finding, judged, number) for number in broken]
+
+    def _undecided(self, judged: CampaignJudgement) -> str:
+        """Why what came decides nothing, or ""."""
+        results = [judged.results[case.id] for case in self.own if case.id in judged.results]
+        return next((result.reason for result in results if result.status != "pass"), "")
 
     def _reading(self, judged: CampaignJudgement) -> str:
         wanted = self.finding["requirement"]
@@ -320,7 +258,7 @@ class _Replayer:
         elif ended or judgement is None:
             outcome, reason = "inconclusive", ended or "nothing was sent"
         else:
-            outcome, reason = self._without_failure(judged, own, tried, rate)
+            outcome, reason = self._without_failure(judged, tried, rate)
         return Replay(
             finding=self.finding,
             outcome=outcome,
@@ -332,12 +270,11 @@ class _Replayer:
         )
 
     def _without_failure(
-        self, judged: CampaignJudgement, own: Sequence[Exchange], tried: int, rate: float
+        self, judged: CampaignJudgement, tried: int, rate: float
     ) -> tuple[Literal["passes", "inconclusive"], str]:
-        undecided = [j for j in (judged.judgements[each.number] for each in own) if j.is_right is None]
-        last = judged.judgements[own[-1].number]
-        if last.is_right is None:
-            return "inconclusive", last.reason or undecided[0].reason
+        undecided = self._undecided(judged)
+        if undecided:
+            return "inconclusive", undecided
         if self.finding["cause"] == "reading changed":
             reading = self._reading(judged)
             if not self.finding["allowed"].startswith(f"{reading},"):
@@ -349,26 +286,15 @@ class _Replayer:
         return "passes", "the answer is one that the contract allows"
 
 
+def _status(record: Report) -> int:
+    response = record["response"]
+    return int(response["status"]) if response is not None else 0
+
+
 def _failed(judged: CampaignJudgement, case: str) -> tuple[int, ...]:
     """Numbers of the exchanges of a case that failed."""
     result = judged.results[case]
     return result.exchanges if result.status == "fail" else ()
-
-
-class _Fresh(dict[int, str]):
-    """Random texts, made when they are first asked for."""
-
-    def __missing__(self, number: int) -> str:
-        self[number] = secrets.token_hex(_FRESH_BYTES)
-        return self[number]
-
-
-def _signing(description: Description, case: str, count: int) -> tuple[Signing, ...]:
-    """How the first requests of a gateway's case are signed; of another case, nothing."""
-    if description.checks is None:
-        return ()
-    check, steps = check_of(description, description.checks, case)
-    return steps[:count] if steps else (Signing(scheme=check.scheme, expects=check.expects),) * count
 
 
 def _enough(rate: float) -> int:

@@ -77,6 +77,11 @@ def load_all(root: Path | None = None) -> dict[str, Description]:
     return {name: shelf.load(name) for name in shelf.folders}
 
 
+def enders(root: Path | None = None) -> dict[str, Description]:
+    """Name of each operation under `root` that creates something -> the operation that ends it, if there is one."""
+    return Shelf(root).enders()
+
+
 class Shelf:
     """The descriptions under a folder, each read once, when it is asked for."""
 
@@ -111,6 +116,11 @@ class Shelf:
         if description.creates is None:
             return None
         return self._beside(self.folders[description.operation], "ends", description.creates.thing)
+
+    def enders(self) -> dict[str, Description]:
+        """Name of each operation that creates something -> the operation that ends it, if there is one."""
+        found = {name: self.ender(self.load(name)) for name in self.folders}
+        return {name: ender for name, ender in found.items() if ender is not None}
 
     def _load(self, folder: Path) -> Description:
         schemas = shipped_root() / "_common"  # the engine's own: what it reads does not depend on the folder

@@ -158,13 +158,29 @@ def _word(part: Mapping[str, Any], name: str, made: list[str]) -> str:
         case {"environment": variable}:
             return f'"${{{variable}:-}}"'
         case {"sha256": inner}:
-            made.append(f"{name}_hash=$(printf '%s' {_quoted(inner, f'{name}_hash', made)} | sha256)")
+            made.append(f"{name}_hash=$({_piped(inner, f'{name}_hash', made)} | sha256)")
             return f'"${{{name}_hash}}"'
         case {"base64": inner}:
-            made.append(f"{name}=$(printf '%s' {_quoted(inner, f'{name}_text', made)} | base64)")
+            made.append(f"{name}=$({_piped(inner, f'{name}_text', made)} | base64)")
             return f'"${{{name}}}"'
         case {"percent": inner}:
             made.append(f"{name}=$(encoded {_quoted(inner, f'{name}_plain', made)})")
             return f'"${{{name}}}"'
         case _:
             raise ValueError(f"no part of a request: {sorted(part)}")
+
+
+def _piped(parts: Sequence[Part], name: str, made: list[str]) -> str:
+    """Commands that write a text in parts, byte by byte: no word of the shell holds a zero byte."""
+    if not parts:
+        return "printf ''"
+    commands = []
+    for position, part in enumerate(parts):
+        if not isinstance(part, str):
+            commands.append(f"printf '%s' {_word(part, f'{name}_{position}', made)}")
+        elif part.isascii() and part.isprintable():
+            commands.append(f"printf '%s' {shlex.quote(part)}")
+        else:
+            octets = part.encode("utf-8", "surrogatepass")
+            commands.append(f"printf '%b' '{''.join(f'{chr(92)}0{octet:03o}' for octet in octets)}'")
+    return commands[0] if len(commands) == 1 else f"{{ {'; '.join(commands)}; }}"

@@ -38,11 +38,11 @@ def render(report: Data) -> str:
         for requirement in requirements:
             time = sum(elapsed.get(number, 0.0) for number in requirement["evidence"])
             case = _child(suite, "testcase", classname=operation, name=requirement["id"], time=_seconds(time))
+            accepted = deviations.of_requirement(report, requirement)
             if requirement["is_covered"]:
-                accepted = deviations.of_requirement(report, requirement)
                 _covered(case, requirement, findings[requirement["id"]], accepted)
             else:
-                _outcome(case, requirement, findings[requirement["id"]])
+                _outcome(case, requirement, findings[requirement["id"]], accepted)
         root.append(suite)
     if unseen := _unseen(report):
         suite = _suite(report, report["run"]["tool"]["name"], 0.0)
@@ -114,7 +114,7 @@ def _suite(report: Data, operation: str, spent: float) -> ET.Element:
     return suite
 
 
-def _outcome(case: ET.Element, requirement: Data, findings: Sequence[Data]) -> None:
+def _outcome(case: ET.Element, requirement: Data, findings: Sequence[Data], accepted: Sequence[Data]) -> None:
     verdict, reason = requirement["verdict"], requirement["reason"]
     if verdict == "fail":
         # One element however many causes there are: viewers show the first only.
@@ -122,7 +122,8 @@ def _outcome(case: ET.Element, requirement: Data, findings: Sequence[Data]) -> N
         more = f"; {plural(len(findings) - 1, 'more cause')}" if len(findings) > 1 else ""
         kind = findings[0]["cause"] if findings else "fail"
         failure = _child(case, "failure", message=f"{requirement['claim']}: {first}{more}", type=kind)
-        failure.text = visible("\n\n".join(map(_finding, findings)) or reason)
+        expired = [deviations.in_words(deviation) for deviation in accepted if deviation["days_left"] < 0]
+        failure.text = visible("\n\n".join([*expired, *map(_finding, findings)]) or reason)
     elif verdict == "error":
         error = _child(case, "error", message=reason or "the tool failed on this requirement", type="error")
         error.text = visible("\n".join((requirement["id"], requirement["claim"], reason)))

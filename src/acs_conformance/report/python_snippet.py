@@ -205,7 +205,10 @@ def _value(part: Mapping[str, Any]) -> str:
         case {"environment": variable}:
             return f"os.environ.get({variable!r}, '')"
         case {"sha256": inner}:
-            return f"hashlib.sha256(({_expression(inner)}).encode()).hexdigest()"
+            text = _expression(inner)
+            # A text with half a surrogate pair has no UTF-8 otherwise.
+            encode = '.encode("utf-8", "surrogatepass")' if "\\ud" in text else ".encode()"
+            return f"hashlib.sha256(({text}){encode}).hexdigest()"
         case {"base64": inner}:
             return f"base64.b64encode(({_expression(inner)}).encode()).decode()"
         case {"percent": inner}:
