@@ -45,6 +45,9 @@ _ALL_REFUSED = 6
 _CONFIRMED = 15
 _EXPLAINING = 120
 
+#: Seconds for which a case may let a thing idle where that takes as long as it says.
+_LONGEST_WAIT_S = 60.0
+
 #: Kinds of cases that have to be accepted.
 VALID = ("opening", "accept", "sequence")
 
@@ -223,12 +226,18 @@ class Campaign:
         moves_time = any(edit.op in ("wait", "until") for step in case.steps for edit in step)
         return self.descriptions[case.operation].checks is not None or (self._can_move_time and moves_time)
 
+    def _takes_too_long(self, case: Case) -> bool:
+        """Whether a case waits longer than anybody would, at a target whose time nobody can move."""
+        waits = [edit.value for step in case.steps for edit in step if edit.op == "wait"]
+        return not self._can_move_time and any(wait > _LONGEST_WAIT_S for wait in waits)
+
     def _run_one(self, case: Case, dispatcher: Dispatcher) -> None:
         description = self.descriptions[case.operation]
         checks = description.checks
-        if case.operation in self.journal.skipped or (
-            checks is not None
-            and is_pointless(description, checks, case.id, self._asked, has_token=self._recorder.has_token)
+        if case.operation in self.journal.skipped or self._takes_too_long(case):
+            return
+        if checks is not None and is_pointless(
+            description, checks, case.id, self._asked, has_token=self._recorder.has_token
         ):
             return
         try:
