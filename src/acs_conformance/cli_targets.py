@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from acs_conformance import cli_completion
 from acs_conformance.cli_proof import spec_option
 
 if TYPE_CHECKING:
@@ -29,7 +30,13 @@ _CLOSE_S = 60
 
 @click.group()
 def targets() -> None:
-    """List the targets that profiles describe, and check one before it is tested."""
+    """List the targets that profiles describe, and check one before it is tested.
+
+    \b
+    Examples:
+      acs-conformance targets list
+      acs-conformance targets check staging
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
 
 
 @targets.command("list")
@@ -51,7 +58,7 @@ def list_(file: Path | None) -> None:
 
 
 @targets.command()
-@click.argument("name", metavar="NAME_OR_FILE")
+@click.argument("name", metavar="NAME_OR_FILE", shell_complete=cli_completion.profiles)
 @spec_option
 def check(name: str, spec_root: Path | None) -> int:
     """Check a profile: its file, what it refers to, the way to the target, and one request that creates nothing.

@@ -1,4 +1,4 @@
-"""Record exchanges: the one place where what is sent and received is timed and redacted.
+"""Record exchanges: the one place where what is sent and received is budgeted, journalled, timed and redacted.
 
 In: an unsigned request and a `Sender` that takes it to the target. Out: an `Exchange` without secrets. The judges say
 the same of the record as of the exchange itself.
@@ -7,6 +7,7 @@ the same of the record as of the exchange itself.
 from __future__ import annotations
 
 import functools
+import json
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -17,16 +18,19 @@ from acs_conformance.derived import REDACTED, REDACTED_OTHER, is_packed, is_well
 from acs_conformance.description import Description, get, locations, values
 from acs_conformance.encoding import percent_encode
 from acs_conformance.gateway_checks import Signing
+from acs_conformance.guard import Guard
 from acs_conformance.message import RawRequest, RawResponse, header
 from acs_conformance.pace import Pace, Paces
 from acs_conformance.record import Exchange
 from acs_conformance.signing import v1
-from acs_conformance.wire import compact, decode, encode_query, plain, with_value
+from acs_conformance.wire import decode, encode_query
 
 #: Characters from which on a secret is replaced wherever it stands.
 _LONG = 16
 #: What a credential packed in Base64 looks like, in a parameter's text.
 _PACKED = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
+#: A string literal in a JSON text.
+_JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 _KEPT_HEADERS = frozenset({"x-acs-action", "x-acs-version", "content-type"})
 
@@ -74,6 +78,7 @@ class Recorder:
         clock: Callable[[], float] = time.time,
         hidden: tuple[str, ...] = (),
         pace: Paces | None = None,
+        guard: Guard | None = None,
     ) -> None:
         """Record what `sender` does.
 
@@ -83,12 +88,15 @@ class Recorder:
             clock: Unix seconds.
             hidden: texts that no record may contain, such as an access key secret.
             pace: decides when a request may go out; None: at once.
+            guard: decides whether a request may go out, and writes down what it may create; None: there is nothing to
+                spend and nothing stays behind.
         """
         self._sender = sender
         self._signer = signer
         self._clock = clock
         self._hidden = tuple(dict.fromkeys(form for text in hidden if text for form in _forms(text)))
         self._pace = pace or Pace(None)
+        self.guard = guard
 
     @property
     def has_token(self) -> bool:
@@ -105,19 +113,42 @@ class Recorder:
         step: int,
         attempt: int,
         signing: Signing | None = None,
+        action: str = "",
+        moved_s: float = 0.0,
     ) -> tuple[Exchange, bool]:
-        """Sign and send one request; the record, and whether the target could not be reached at all."""
+        """Sign and send one request; the record, and whether the target could not be reached at all.
+
+        Args:
+            description: of the operation.
+            request: unsigned.
+            number: what it is recorded as.
+            case: id of its case.
+            step: position in the case's sequence.
+            attempt: number of the repetition.
+            signing: how it is signed, where that is what is tested.
+            action: the name that is called instead of the operation's own.
+            moved_s: seconds by which the clock of the target's things has been moved.
+
+        Raises:
+            Unaffordable: the guard has no leave for this request, which may create something.
+            Exhausted: the guard has no leave for any.
+        """
+        shown, credentials = redacted(description, request)
+        ticket = self.guard.before(description, request, shown, case) if self.guard is not None else None
         self._pace.wait()
-        signed = self._signer.sign(description, request, signing, step)
+        called = replace(description, operation=action) if action else description
+        signed = self._signer.sign(called, request, signing, step)
         sent_at = self._clock()
         start = time.perf_counter()
         reply = self._sender.send(signed)
         elapsed_s = time.perf_counter() - start
-        shown, credentials = redacted(description, request)
         response = reply.response
+        if self.guard is not None and ticket is not None:
+            self.guard.after(ticket, response, is_unreachable=reply.is_unreachable)
         if response is not None:
             forms = (form for text in credentials for form in _forms(text))
             response = _without(response, dict.fromkeys((*self._hidden, *signatures(signed), *forms)))
+            response = _without_packed(description, response)
         return (
             Exchange(
                 number=number,
@@ -126,12 +157,14 @@ class Recorder:
                 step=step,
                 attempt=attempt,
                 signing=str(signing or ""),
+                action=action,
                 target_bytes=len(signed.target),
                 request=shown,
                 response=response,
                 failure=reply.failure,
                 sent_at=sent_at,
                 elapsed_s=elapsed_s,
+                moved_s=moved_s,
             ),
             reply.is_unreachable,
         )
@@ -175,6 +208,19 @@ def _without(response: RawResponse, hidden: Collection[str]) -> RawResponse:
     return replace(response, body=body, headers=headers)
 
 
+def _without_packed(description: Description, response: RawResponse) -> RawResponse:
+    """The response without credentials that an earlier request brought to the thing that is shown."""
+    acts_on = description.acts_on
+    secret = [node for node in acts_on.creator.nodes.values() if node.is_secret] if acts_on is not None else []
+    if not secret:
+        return response
+    text = response.body.decode("latin-1")
+    runs = {run for run in _PACKED.findall(text) if any(is_packed(node, run) for node in secret)}
+    for run in sorted(runs, key=len, reverse=True):
+        text = text.replace(run, REDACTED)
+    return replace(response, body=text.encode("latin-1")) if runs else response
+
+
 def _has_word(value: str, text: str) -> bool:
     if len(text) >= _LONG:
         return text in value
@@ -207,8 +253,8 @@ def _redact_query(description: Description, request: RawRequest) -> tuple[str, d
         target = target.replace(percent_encode(value), percent_encode(mark))
     left = RawRequest(request.method, target)
     if _mentions(description, left, found) and set(_credentials(description, left)) & set(found):
-        # Written with escapes: the parameter is written anew, for what it says matters more than how.
-        target = _rewritten(description, left)
+        # Written with escapes.
+        target = _rewritten(description, left, found)
     return target, found
 
 
@@ -243,16 +289,19 @@ def _mentions(description: Description, request: RawRequest, credentials: Mappin
     )
 
 
-def _rewritten(description: Description, request: RawRequest) -> str:
+def _rewritten(description: Description, request: RawRequest, credentials: Mapping[str, str]) -> str:
+    """The target with the credentials that are written with escapes, in JSON, replaced too; the rest as it was."""
     decoded = decode(description, request)
-    document = dict(decoded.document)
-    changed: set[str] = set()
-    for path in description.secrets:
-        for location in list(locations(document, path)):
-            document = with_value(document, location, REDACTED)
-            changed.add(str(location[0]))
     parameters = [
-        (name, (compact if name in description.json_parameters else plain)(document[name]) if name in changed else text)
+        (name, _JSON_TEXT.sub(lambda found: _marked(found[0], credentials), text) if '"' in text else text)
         for name, text in decoded.parameters
     ]
     return f"{request.path}?{encode_query(parameters)}"
+
+
+def _marked(literal: str, credentials: Mapping[str, str]) -> str:
+    try:
+        value = json.loads(literal)
+    except ValueError:
+        return literal
+    return json.dumps(credentials[value]) if value in credentials else literal

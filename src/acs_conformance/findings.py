@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from acs_conformance import requirement as requirements_of
@@ -18,6 +19,7 @@ from acs_conformance.deviation import Review
 from acs_conformance.message import RawRequest
 from acs_conformance.observation import Observation
 from acs_conformance.record import Exchange
+from acs_conformance.reproduction import Names, request_of
 from acs_conformance.verdict import Result
 
 #: Failures of one cause in so many requirements are one finding about the target as a whole.
@@ -31,12 +33,24 @@ _INDEFINITE = ("mixed", "not observed")
 _Failing = Sequence[tuple[Result, list[Observation]]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """What it takes to see a finding again."""
+
+    #: The run as a command, without its selection.
+    command: str
+    #: Marks the names of the run.
+    run_id: str
+    #: Name of a secret in a description -> the environment's variable that holds it.
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
 def of_requirements(
     descriptions: Mapping[str, Description],
     results: Iterable[Result],
     judged: CampaignJudgement,
     exchanges: Mapping[int, Exchange],
-    again: str,
+    again: Again,
     reviewed: Review,
 ) -> list[dict[str, Any]]:
     """One finding for each cause, with its smallest request and every requirement that fails for it.
@@ -44,6 +58,14 @@ def of_requirements(
     Failures of several requirements are one finding where they look alike beyond doubt, such as one undocumented code
     everywhere. Invalid requests that are accepted, or valid ones refused, have many causes until they are everywhere.
     What deviations cover and what they don't are never one finding.
+
+    Args:
+        descriptions: by operation.
+        results: of the requirements.
+        judged: the campaign.
+        exchanges: by number.
+        again: the run, for what is sent again.
+        reviewed: the deviations.
     """
     by_cause: dict[tuple[str, str], list[tuple[Result, list[Observation]]]] = defaultdict(list)
     for result in results:
@@ -63,7 +85,7 @@ def of_requirements(
             groups = list(apart.values())
         found += [
             {
-                **_finding(descriptions[operation], cause, group, judged, exchanges, again),
+                **_finding(descriptions, operation, cause, group, judged, exchanges, again),
                 "is_covered": reviewed.covers_cause(group[0][0].requirement.id, cause),
                 "deviations": _deviations(reviewed, cause, group),
             }
@@ -81,13 +103,15 @@ def _deviations(reviewed: Review, cause: str, failing: _Failing) -> list[int]:
 
 
 def _finding(
-    description: Description,
+    descriptions: Mapping[str, Description],
+    operation: str,
     cause: str,
     failing: _Failing,
     judged: CampaignJudgement,
     exchanges: Mapping[int, Exchange],
-    again: str,
+    again: Again,
 ) -> dict[str, Any]:
+    description = descriptions[operation]
     failures = [failure for _, each in failing for failure in each]
     smallest = min(failures, key=lambda failure: (len(exchanges[failure.exchange].request.target), failure.exchange))
     exchange = exchanges[smallest.exchange]
@@ -96,8 +120,9 @@ def _finding(
     tried = [judged.results[name] for name in cases]
     requirement = next(result.requirement for result, each in failing if smallest in each)
     statements = {statement.id: statement for statement in description.statements}
+    identifier = f"{requirement.id}~{hashlib.sha256(cause.encode()).hexdigest()[:6]}"
     return {
-        "id": f"{requirement.id}~{hashlib.sha256(cause.encode()).hexdigest()[:6]}",
+        "id": identifier,
         "requirement": requirement.id,
         "requirements": [result.requirement.id for result, _ in failing],
         "claim": requirement.claim,
@@ -111,8 +136,42 @@ def _finding(
         "exchanges": sorted(failure.exchange for failure in failures),
         "rate": {"failed": sum(r.failed for r in tried), "tried": sum(r.tried for r in tried)},
         "curl": curl(exchange.request),
-        "replay": f"{again} --only {shlex.quote(case.case.id.partition('~')[0])}",
+        **_again(identifier, (smallest.earlier, smallest.exchange), descriptions, exchanges, again),
     }
+
+
+def _again(
+    identifier: str,
+    numbers: Sequence[int],
+    descriptions: Mapping[str, Description],
+    exchanges: Mapping[int, Exchange],
+    again: Again,
+) -> dict[str, Any]:
+    """How to see it again: the requests that it takes, in order, and the commands.
+
+    Args:
+        identifier: of the finding.
+        numbers: of the exchanges that show it; those before them in their cases belong to it too. 0 is none.
+        descriptions: by operation.
+        exchanges: by number.
+        again: the run.
+    """
+    needed = {each.number: each for number in numbers if number for each in _up_to(number, exchanges)}
+    ordered = [needed[number] for number in sorted(needed)]
+    names = Names(again.run_id)
+    return {
+        "requests": [request_of(descriptions[each.operation], each, names, again.secrets) for each in ordered],
+        "replay": f"acs-conformance replay report.json {shlex.quote(identifier)}",
+        "again": f"{again.command} --only {shlex.quote(ordered[-1].case.partition('~')[0])}",
+    }
+
+
+def _up_to(number: int, exchanges: Mapping[int, Exchange]) -> Iterator[Exchange]:
+    """An exchange and those before it in the same attempt at the same case; they follow one another."""
+    last = exchanges[number]
+    while number in exchanges and (exchanges[number].case, exchanges[number].attempt) == (last.case, last.attempt):
+        yield exchanges[number]
+        number -= 1
 
 
 def of_readings(
@@ -120,7 +179,7 @@ def of_readings(
     judged: CampaignJudgement,
     exchanges: Mapping[int, Exchange],
     baseline: Mapping[str, str],
-    again: str,
+    again: Again,
 ) -> list[dict[str, Any]]:
     """One finding for each open question whose reading differs from that of an earlier report.
 
@@ -129,7 +188,7 @@ def of_readings(
         judged: the campaign.
         exchanges: by number.
         baseline: question id -> the reading then.
-        again: the run as a command.
+        again: the run, for what is sent again.
     """
     questions = {d.id(q.key): (d, q) for d in descriptions.values() for q in d.questions}
     found = []
@@ -144,9 +203,10 @@ def of_readings(
             for statement in description.statements
             if question in requirements_of.statement_questions(description, statement)
         ]
+        identifier = f"{record.question}~changed"
         found.append(
             {
-                "id": f"{record.question}~changed",
+                "id": identifier,
                 "requirement": record.question,
                 "requirements": [record.question],
                 "claim": question.question,
@@ -160,7 +220,7 @@ def of_readings(
                 "exchanges": list(record.evidence[record.reading]),
                 "rate": {"failed": len(record.evidence[record.reading]), "tried": len(record.evidence[record.reading])},
                 "curl": curl(exchange.request),
-                "replay": f"{again} --only {shlex.quote(exchange.case)}",
+                **_again(identifier, (exchange.number,), descriptions, exchanges, again),
                 "is_covered": False,
                 "deviations": [],
             }
@@ -186,6 +246,7 @@ def diagnosis(
     judged: CampaignJudgement,
     stopped: str,
     allowed: Collection[str] = (),
+    unsent: Collection[str] = (),
 ) -> str:
     """One line on what is going on, where there is more to say than the findings do.
 
@@ -195,10 +256,12 @@ def diagnosis(
         judged: the campaign.
         stopped: why it ended early, or "".
         allowed: ids of requirements that may stay undecided.
+        unsent: why cases were not sent to their end.
     """
     answers = Counter(str(judgement.answer) for judgement in judged.judgements.values())
+    left = [f"{number} cases {reason}" for reason, number in Counter(unsent).most_common()]
     if not answers:
-        return stopped or "nothing was sent"
+        return stopped or "; ".join(["nothing was sent", *left])
     (most, count), total = answers.most_common(1)[0], answers.total()
     parts = []
     if total > 1 and count == total:
@@ -212,6 +275,7 @@ def diagnosis(
         )
         parts.append(f"the target {words}: {number} of {len(results)} requirements fail for this one cause")
     parts += judged.notes
+    parts += left
     tolerated = sum(result.is_undecided and result.requirement.id in allowed for result in results)
     if tolerated:
         parts.append(f"{tolerated} requirements stayed undecided, as they may")

@@ -7,13 +7,14 @@ can't say is checked here: that names stand for something, and by `spec_checks` 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from acs_conformance import source, spec_checks
 from acs_conformance.description import (
+    ActsOn,
     Creates,
     Description,
     ErrorRow,
@@ -24,6 +25,7 @@ from acs_conformance.description import (
     Reading,
     Refusals,
     Relation,
+    Shows,
     World,
 )
 from acs_conformance.errors import DescriptionError
@@ -54,14 +56,26 @@ class _Place:
 
 
 class Builder:
-    """One pass over one operation's documents; each method returns a part of the model."""
+    """One pass over one operation's documents; each method returns a part of the model.
 
-    def __init__(self, api: Source, statements: Source, shared: tuple[Path, Gateway], folder: Path, root: Path) -> None:
+    `find` gives the operation beside it that does something ("x-creates", "ends") to a kind of thing.
+    """
+
+    def __init__(
+        self,
+        api: Source,
+        statements: Source,
+        shared: tuple[Path, Gateway],
+        folder: Path,
+        root: Path,
+        find: Callable[[str, str], Description | None],
+    ) -> None:
         self.api = api
         self.statements = statements
         self.shared, self.gateway = shared
         self.folder = folder
         self.root = root
+        self.find = find
         (self.http_path,) = api.data["paths"]
         (self.method,) = api.data["paths"][self.http_path]
         self.operation: dict[str, Any] = api.data["paths"][self.http_path][self.method]
@@ -103,6 +117,7 @@ class Builder:
             refusals=Refusals(**self._rows("x-refusals", errors)),
             world=World(**self._rows("x-world", errors)),
             creates=self._creates(success_schema),
+            acts_on=self._acts_on(success_schema),
             gateway=self.gateway,
             statements=statements_of(self.statements),
             file=self._relative(self.api.path),
@@ -308,10 +323,12 @@ class Builder:
             key = entry["id"]
             if key in result:
                 raise self.api.error(f"{pointer}/id", f"repeats the question {key}")
-            breaks = entry.get("breaks")
+            breaks, is_of_ended = entry.get("breaks"), entry.get("ended", False)
+            if is_of_ended and "x-acts-on" not in self.operation:
+                raise self.api.error(f"{pointer}/ended", "asks about a thing, but there is no x-acts-on")
             if breaks is not None and (breaks not in open_relations or open_relations[breaks].open != key):
                 raise self.api.error(f"{pointer}/breaks", f"no relation {breaks} says `open: {key}`")
-            if not breaks:
+            if not breaks and not is_of_ended:
                 node = self.nodes[self._path(entry["at"], f"{pointer}/at")]
                 for keyword, reason in spec_checks.question_problems(node, entry):
                     raise self.api.error(f"{pointer}/{keyword}", reason)
@@ -319,12 +336,13 @@ class Builder:
                 key=key,
                 question=entry["question"],
                 readings=tuple(self._readings(entry["readings"], f"{pointer}/readings", errors)),
-                trait="relation" if breaks else "schema",
-                at=None if breaks else entry["at"],
+                trait="relation" if breaks else "ended" if is_of_ended else "schema",
+                at=entry.get("at"),
                 matches=entry.get("matches"),
                 probes=tuple(entry.get("probes", ())),
                 unless_derived=entry.get("unless-derived", False),
                 breaks=breaks,
+                may_differ=entry.get("may-differ", False),
                 line=self.api.line(pointer),
             )
         for relation in open_relations.values():
@@ -362,7 +380,62 @@ class Builder:
                 raise self.api.error(at, "is no parameter")
             for reason in spec_checks.value_problems(node.schema, value):
                 raise self.api.error(at, reason)
-        return Creates(thing=entry["thing"], id=entry["id"], short_lived=entry.get("short-lived", {}))
+        limit = entry.get("idle-limit")
+        if limit is not None:
+            node = self.nodes[self._path(limit, f"{pointer}/idle-limit")]
+            if not node.is_parameter or node.type != "integer" or "default" not in node.schema:
+                raise self.api.error(f"{pointer}/idle-limit", "is no parameter of type integer with a default")
+        return Creates(thing=entry["thing"], id=entry["id"], short_lived=entry.get("short-lived", {}), idle_limit=limit)
+
+    def _acts_on(self, success: Mapping[str, Json]) -> ActsOn | None:
+        entry = self.operation.get("x-acts-on")
+        if entry is None:
+            if any(node.identifier == "created" for node in self.nodes.values()):
+                raise self.api.error(self.base, "names something created, but says by x-acts-on of which kind nowhere")
+            return None
+        pointer = f"{self.base}/x-acts-on"
+        creator = self.find("creates", entry["thing"])
+        if creator is None or creator.creates is None:
+            raise self.api.error(
+                f"{pointer}/thing", f"no operation beside this one has x-creates of a {entry['thing']}"
+            )
+        node = self.nodes[self._path(entry["id"], f"{pointer}/id")]
+        if not node.is_parameter or node.identifier != "created":
+            raise self.api.error(f"{pointer}/id", "is no parameter with x-identifier: created")
+        for index, name in enumerate(entry.get("same", ())):
+            at = f"{pointer}/same/{index}"
+            if self._path(name, at) not in creator.nodes or not self.nodes[name].is_parameter:
+                raise self.api.error(at, f"is no parameter of both this operation and {creator.operation}")
+        shows, ends = entry.get("shows"), entry.get("ends")
+        return ActsOn(
+            thing=entry["thing"],
+            id=entry["id"],
+            same=tuple(entry.get("same", ())),
+            creator=creator,
+            shows=self._shows(success, shows, f"{pointer}/shows") if shows else None,
+            ends_within_s=float(ends["within"]) if ends else None,
+            ender=self.find("ends", entry["thing"]) if shows else None,
+        )
+
+    def _shows(self, success: Mapping[str, Json], entry: Mapping[str, Json], pointer: str) -> Shows:
+        shown = success.get("properties", {}).get(entry["at"], {})
+        if shown.get("type") != "object":
+            raise self.api.error(f"{pointer}/at", f"{entry['at']} is no object in the success body")
+        for key in ("id", "state"):
+            if shown.get("properties", {}).get(entry[key], {}).get("type") != "string":
+                raise self.api.error(f"{pointer}/{key}", f"{entry[key]} is no text in {entry['at']}")
+        known = shown["properties"][entry["state"]].get("enum", ())
+        for key in ("alive", "ended"):
+            for index, state in enumerate(entry[key]):
+                if state not in known:
+                    raise self.api.error(f"{pointer}/{key}/{index}", spec_checks.unknown("state", state, known))
+        return Shows(
+            at=entry["at"],
+            id=entry["id"],
+            state=entry["state"],
+            alive=tuple(entry["alive"]),
+            ended=tuple(entry["ended"]),
+        )
 
     # --- identity -----------------------------------------------------------------------------------------------
 

@@ -78,6 +78,7 @@ def verdicts(
     judged: CampaignJudgement,
     *,
     stopped: str = "",
+    unsent: Mapping[str, str] | None = None,
 ) -> tuple[Result, ...]:
     """The result of each requirement.
 
@@ -86,12 +87,13 @@ def verdicts(
         aspects: requirement id -> what its plan enumerates.
         judged: the campaign.
         stopped: why the campaign ended early, or "".
+        unsent: aspect -> why no case that shows it was sent to its end.
     """
     by_requirement: dict[str, list[Observation]] = defaultdict(list)
     for observation in judged.observations:
         by_requirement[observation.requirement].append(observation)
     decided: dict[str, CaseResult] = {}
-    reasons: dict[str, str] = {}
+    reasons: dict[str, str] = dict(unsent or {})
     for result in judged.results.values():
         for aspect in result.case.aspects:
             # An explaining case decides its own aspects; a failed pack leaves those that no other request shows open.

@@ -247,6 +247,8 @@ def _can_happen(d: Description, word: str) -> bool:
             "unknown-member": any(node.type == "object" for node in d.nodes.values()),
             "duplicate-member": any(node.type == "object" for node in d.nodes.values()),
             **dict.fromkeys(_OF_JSON, d.json_parameters),
+            # JSON writes these as escapes.
+            **dict.fromkeys(("nul", "control", "line-break"), len(d.parameters) > len(d.json_parameters)),
         }.get(word, True)
     )
 
@@ -270,6 +272,8 @@ def _longest(d: Description) -> Iterator[Seed]:
         lengths = (
             texts.lengths(d, path) if node.type == "string" and "enum" not in node.schema and not node.derived else []
         )
+        if node.identifier == "created":
+            continue  # as long as the server has made it
         if not lengths:
             continue
         place, high = steps(path), lengths[-1]
