@@ -318,7 +318,8 @@ def test_a_run_ends_at_its_first_valid_request_with_the_same_words(acs, name):
     assert re.search(trouble.words, found["run"]["diagnosis"])
     assert "the plain valid request was answered" in found["run"]["diagnosis"]
     assert len(server.requests) <= 5
-    assert found["target"] == {"url": server.url, "kind": "staging", "option": "--profile staging"}
+    named = {"option": "--profile staging", "profile": "staging"}
+    assert found["target"] == {"url": server.url, "kind": "staging", **named}
 
 
 @pytest.mark.parametrize("name", ["wrong secret", "unknown key", "token that is missing"])

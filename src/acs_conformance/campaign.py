@@ -13,6 +13,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import replace
 
 from acs_conformance import lifecycle
+from acs_conformance.answer import Answer
 from acs_conformance.budget import Exhausted, Unaffordable
 from acs_conformance.campaign_claims import absentees
 from acs_conformance.campaign_judge import ATTEMPTS, BROKEN
@@ -203,9 +204,13 @@ class Campaign:
                 description, description.checks, case.id, self._asked, has_token=self._recorder.has_token
             ):
                 try:
-                    self._run_case(case)
+                    judgement = self._run_case(case)
                 except NothingToActOn as reason:
                     self.journal.skip(case.operation, str(reason))
+                    continue
+                checks = description.checks
+                if judgement is not None and checks is not None and is_locked_out(description, checks, self._asked):
+                    raise self._obstructed(case, judgement.answer)
 
     def _is_offered(self, description: Description) -> bool:
         """Whether the target knows an operation at all; one that every target has to offer is not asked for."""
@@ -332,11 +337,8 @@ class Campaign:
 
     def _look_at(self, exchange: Exchange, judgement: Judgement, is_unreachable: bool) -> None:
         self._check_silence(exchange, is_unreachable)
-        description = self.descriptions[exchange.operation]
-        if description.checks is not None:
+        if self.descriptions[exchange.operation].checks is not None:
             self._asked[exchange.case] = judgement
-            if is_locked_out(description, description.checks, self._asked):
-                raise self._obstructed(exchange.operation, judgement)
         if self._until is not None and self._until(judgement):
             raise Stopped("what was looked for was found")
 
@@ -359,7 +361,7 @@ class Campaign:
         if case.kind == "opening" and acts_on is not None and is_elsewhere:
             raise NothingToActOn(f"the plain valid request was answered {answer}")
         if case.kind == "opening" and (is_elsewhere or (answer.is_foreign and not self._knows_the_contract(case))):
-            raise self._obstructed(case.operation, judgement)
+            raise self._obstructed(case, answer)
         answers = {str(other.answer) for other in judged.values()}
         if (
             len(judged) >= _ALL_REFUSED
@@ -368,9 +370,10 @@ class Campaign:
         ):
             raise Stopped(f"{len(judged)} of {len(judged)} valid requests were answered {judgement.answer}")
 
-    def _obstructed(self, operation: str, judgement: Judgement) -> Stopped:
-        found = obstacle_of(self.descriptions[operation], self.journal.exchanges[-1])
-        return Stopped(f"the plain valid request was answered {judgement.answer}{f': {found.says}' if found else ''}")
+    def _obstructed(self, case: Case, answer: Answer) -> Stopped:
+        """The end of a run that something is in the way of, as its last exchange shows."""
+        found = obstacle_of(self.descriptions[case.operation], self.journal.exchanges[-1])
+        return Stopped(f"the plain valid request was answered {answer}{f': {found.says}' if found else ''}")
 
     def _knows_the_contract(self, opening: Case) -> bool:
         """Whether the target refuses an invalid request as documented: then what it said to a valid one is its own."""

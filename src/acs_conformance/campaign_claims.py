@@ -62,18 +62,16 @@ def absentees(
 
 def locked_out(
     descriptions: Mapping[str, Description], exchanges: list[Exchange], judgements: Mapping[int, Judgement]
-) -> frozenset[str]:
-    """The gateways that let nobody in: what they answered leaves everything undecided, as wrong credentials do."""
-    return frozenset(
+) -> list[str]:
+    """The gateways that let nobody in, so that what they refuse shows nothing."""
+    return [
         name
         for name, description in descriptions.items()
         if description.checks is not None
         and is_locked_out(
-            description,
-            description.checks,
-            {exchange.case: judgements[exchange.number] for exchange in exchanges if exchange.operation == name},
+            description, description.checks, {e.case: judgements[e.number] for e in exchanges if e.operation == name}
         )
-    )
+    ]
 
 
 def _is_same_answer(one: Judgement, other: Judgement) -> bool:
@@ -132,12 +130,13 @@ def availability(
         for exchange in mine:
             if judgements[exchange.number].answer.kind != "broken":  # a stale connection is neither
                 yield Observation(requirement=key, outcome="pass", exchange=exchange.number)
+        count = len(shaken[operation])
         for last in shaken[operation]:
             yield Observation(
                 requirement=key,
-                outcome="fail" if len(shaken[operation]) >= UNRELIABLE else "inconclusive",
+                outcome="fail" if count >= UNRELIABLE else "inconclusive",
                 exchange=last.number,
-                received=f"{judgements[last.number].answer} to {len(shaken[operation])} of {len(mine)} requests, not again",
+                received=f"{judgements[last.number].answer} to {count} of {len(mine)} requests, not again",
                 allowed="any documented answer below 500",
                 cause="now and then no answer or 5xx",
             )
