@@ -1,8 +1,8 @@
 """The journal of intents: every request that may create something, on disk before it is sent.
 
-In: what is about to be sent, and what became of it; a JSON line each, appended. Out: `Intent`s: what may still run, how it
-is ended, and when it must have ended by itself. Several processes append to one file; a line torn by a kill costs no
-other line. It knows no target.
+In: what is about to be sent, and what became of it; a JSON line each, appended. Out: `Intent`s: what may still run, how
+it is ended, and when it must have ended by itself. Several processes append to one file; a line torn by a kill costs
+no other line. It knows no target.
 """
 
 from __future__ import annotations
@@ -144,7 +144,10 @@ class Intents:
         """The intent that created what has this id, by this process or another, and is not known to have ended."""
         with self._lock:
             own = _named(self._own.values(), identifier)
-        return own or _named(read(self.path), identifier)
+        # Most requests name nothing of ours: a look at the bytes is enough to tell.
+        if own is not None or json.dumps(identifier).encode("ascii") not in self.path.read_bytes():
+            return own
+        return _named(read(self.path), identifier)
 
     def unsettled(self) -> list[Intent]:
         """What may still run, by this process or another, in the order in which it was announced."""
