@@ -85,9 +85,10 @@ def test_every_run_ends_what_it_has_created(tmp_path):
     assert "still run" not in ended.err
 
 
-def test_no_more_is_created_than_may_be_and_the_rest_is_not_tested(tmp_path):
-    with world() as target:
-        ended = servers.run_against(target.url, tmp_path, "--max-jobs", "3")
+@pytest.mark.parametrize("threads", [1, 4])
+def test_no_more_is_created_than_may_be_and_the_rest_is_not_tested(tmp_path, threads):
+    with world(pause_s=0.005 * (threads > 1)) as target:
+        ended = servers.run_against(target.url, tmp_path, "--max-jobs", "3", "--concurrency", threads)
     assert ended.code == 3
     assert target.created == 3
     assert not target.living

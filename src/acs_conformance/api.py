@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,6 +107,8 @@ def run_conformance(
     signature: Scheme | None = None,
     only: str | None = None,
     allow_inconclusive: Sequence[str] = (),
+    max_jobs: int | None = None,
+    max_surprises: int = 1,
     max_requests: int | None = None,
     max_seconds: float | None = None,
     baseline: Path | None = None,
@@ -127,6 +130,8 @@ def run_conformance(
         signature: "v3" or "v1"; None: the profile's, else "v3".
         only: pattern of requirement ids; an aspect follows "#".
         allow_inconclusive: patterns of requirement ids that may stay undecided.
+        max_jobs: has no more accepted that creates something; required for targets that are not on this machine.
+        max_surprises: when no job is left, goes on with what has to be refused until so many were accepted.
         max_requests: sends no more than this.
         max_seconds: stops sending after this.
         baseline: an earlier report.json: a reading that has changed since is a finding.
@@ -162,7 +167,9 @@ def run_conformance(
         only=only,
         allowed=tuple(allow_inconclusive),
         run_id=run_id,
-        limits=Limits(max_requests=max_requests, max_seconds=max_seconds),
+        limits=Limits(
+            max_jobs=max_jobs, max_surprises=max_surprises, max_requests=max_requests, max_seconds=max_seconds
+        ),
         baseline=baseline,
         has_self_check=self_check,
         spec_root=spec_root,
@@ -206,23 +213,30 @@ def _target(options: Options, prepared: Run, credentials: Credentials | None) ->
         return
     if options.target_url is None:
         raise UsageError("credentials are for a target; a profile names its own, and the embedded emulator has its own")
-    url = targets.address(options.target_url)
+    url = targets.address(options.target_url, is_limited=options.limits.max_jobs is not None)
     yield Target(url=url, kind="given URL", credentials=credentials, option=f"--target {shlex.quote(url)}")
 
 
 def _sent(prepared: Run, chosen: Target, folder: Path) -> tuple[Outcome, str]:
     """The judged run, and why the target was unreachable, or ""."""
     store = Store(folder)
-    recorder, sender = recorder_for(chosen, prepared.options.signature)
+    guard = prepared.guard(chosen, folder)
+    recorder, sender = recorder_for(chosen, prepared.options.signature, guard)
     campaign = prepared.campaign(chosen, recorder, store)
     try:
-        campaign.run()
+        try:
+            campaign.run()
+        finally:
+            for ending in prepared.stop_all(recorder):
+                if ending.may_live:
+                    warnings.warn(ending.says, stacklevel=3)
         if campaign.stopped:
             store.stop(campaign.stopped)
         outcome = prepared.outcome(chosen, store, is_complete=True)
     finally:
         sender.close()
         store.close()
+        guard.close()
     return outcome, campaign.stopped if campaign.is_unreachable else ""
 
 

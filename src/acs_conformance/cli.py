@@ -328,6 +328,7 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None, voice: Vo
                 cli_cleanup.stop_jobs(prepared, recorders[0], folder)
             for sender in senders:
                 sender.close()
+            guard.close()
             if campaign.stopped:
                 store.stop(campaign.stopped)
             outcome = prepared.outcome(chosen, store, is_complete=is_complete)

@@ -44,7 +44,7 @@ def cleanup(
     may have been created without an answer it is told when it must have ended by itself, unused. The address and the
     profile are those of the run, the credentials are looked for where a run looks for them. It may be repeated.
 
-    Exit code 0: nothing lives any more; 2: wrong usage; 3: something may still live, told with its reason and time.
+    Exit code 0: nothing runs any more; 2: wrong usage; 3: something may still run, told with its reason and time.
 
     \b
     Examples:
@@ -134,7 +134,7 @@ def _shown(endings: Iterable[Ending]) -> list[Ending]:
 
 
 def stop_jobs(prepared: Run, recorder: Recorder, folder: Path) -> None:
-    """End what a run has created, and tell on standard error what may live on."""
+    """End what a run has created, and tell on standard error what may run on."""
     living = 0
     try:
         for ending in prepared.stop_all(recorder):

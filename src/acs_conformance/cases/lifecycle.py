@@ -96,7 +96,10 @@ def _as_created(description: Description, acts_on: ActsOn, shows: Shows, *, is_q
         yield _case(description, name, keys, [(acts_on.creator.operation, edits), (description.operation, ())])
     if not is_quick:
         # Whether such texts are taken is open, or up to the world; if they are, they come back as they are.
-        for name, texts in (("unusual-texts", _unusual(acts_on.creator)), ("long-texts", _longest(valid))):
+        for name, texts in (
+            ("unusual-texts", _unusual(acts_on.creator)),
+            ("long-texts", _longest(acts_on.creator, valid)),
+        ):
             followed = [(acts_on.creator.operation, tuple(texts)), (description.operation, ())]
             yield _case(description, name, keys, followed, is_enumerated=False)
 
@@ -108,21 +111,21 @@ def _of_this_world(creator: Description, edits: tuple[Edit, ...]) -> tuple[Edit,
     return tuple(edit for edit in edits if edit.op == "resize" or path_of(edit.location) not in bound)
 
 
-def _longest(valid: list[Case]) -> Iterator[Edit]:
+def _longest(creator: Description, valid: list[Case]) -> Iterator[Edit]:
     """The longest valid text in each place that some request has one in."""
+    differing = {path for r in creator.relations if r.word in ("unique", "distinct") for path in (r.of, r.other)}
     found: dict[Location, Edit] = {}
-    for case in valid:
-        for edit in case.edits:
-            if edit.op == "set" and isinstance(edit.value, str):
-                known = found.get(edit.location)
-                if known is None or len(edit.value) > len(known.value):
-                    found[edit.location] = edit
-    first = {
-        place: edit for place, edit in found.items() if all(not isinstance(step, int) or step == 0 for step in place)
-    }
+    for edit in (edit for case in valid for edit in case.edits):
+        is_in_first = all(not isinstance(step, int) or step == 0 for step in edit.location)
+        if edit.op == "set" and isinstance(edit.value, str) and is_in_first:
+            known = found.get(edit.location)
+            if known is None or len(edit.value) > len(known.value):
+                found[edit.location] = edit
     taken: set[Json] = set()
-    for edit in first.values():
-        if edit.value not in taken:  # some must not be equal
+    for edit in found.values():
+        if path_of(edit.location) not in differing:
+            yield edit
+        elif edit.value not in taken:
             taken.add(edit.value)
             yield edit
 
