@@ -151,11 +151,9 @@ class Run:
         # A target on this machine may be a stand-in for some operations, without a gateway; what is asked for by name
         # has to be there.
         is_demanded = name in self.options.operations or self.options.is_embedded
-        if is_demanded:
-            return description
         if description.checks is not None:
-            return replace(description, checks=replace(description.checks, are_demanded=False))
-        if description.acts_on is not None:
+            return replace(description, checks=replace(description.checks, are_demanded=is_demanded))
+        if description.acts_on is not None and not is_demanded:
             return replace(description, acts_on=replace(description.acts_on, is_demanded=False))
         return description
 
