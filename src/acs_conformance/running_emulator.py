@@ -25,6 +25,7 @@ from acs_conformance.emulator.core import Emulator, Settings
 from acs_conformance.emulator.envelope import COMMON_PARAMETERS, Envelope
 from acs_conformance.emulator.fault import Fault, Refusal
 from acs_conformance.emulator.jobs import Job, identifiers
+from acs_conformance.emulator.life import Where
 from acs_conformance.emulator.limits import Quota
 from acs_conformance.emulator.policy import Policy
 from acs_conformance.emulator.server import running
@@ -216,6 +217,20 @@ class RunningEmulator:
         """Starts afresh as it was started: no jobs, no requests, no used nonces, a full quota."""
         self._play = _Play(self.descriptions, self._started_with)
 
+    # --- the life of what was created -----------------------------------------------------------------------------------
+
+    def advance(self, seconds: float) -> float:
+        """Lets seconds go by in the lives of what was created, and nowhere else; the time there then, in Unix seconds."""
+        return self._play.emulator.advance(seconds)
+
+    def join(self, where: Where | None = None, *, job_id: str | None = None) -> int:
+        """Lets somebody publish what some things use; how many things it concerns. See `emulator.life.Life.join`."""
+        return self._play.emulator.join(where, job_id=job_id)
+
+    def leave(self, where: Where | None = None, *, job_id: str | None = None) -> bool:
+        """Lets those leave that have joined with the same arguments; whether there were any."""
+        return self._play.emulator.leave(where, job_id=job_id)
+
     def handle(self, request: RawRequest) -> RawResponse:
         """The response to a raw request, without HTTP. Never raises."""
         return self._play.handle(request)
@@ -242,7 +257,7 @@ class _Play:
             secrets=options.secrets,
             quota=Quota.parse(options.quota) if options.quota is not None else None,
         )
-        self._emulator = Emulator(descriptions, settings=settings, policy=Policy(choices=choices), fault=fault)
+        self.emulator = Emulator(descriptions, settings=settings, policy=Policy(choices=choices), fault=fault)
         self._received: list[ReceivedRequest] = []
         self._refusals: list[Refusal] = []
         self._ids = identifiers()
@@ -256,7 +271,7 @@ class _Play:
     @property
     def jobs(self) -> tuple[Job, ...]:
         with self._lock:
-            return tuple(self._emulator.jobs)
+            return tuple(self.emulator.jobs)
 
     def refuse_next(self, refusal: Refusal, times: int) -> None:
         with self._lock:
@@ -269,7 +284,7 @@ class _Play:
             if self._refusals:
                 response = self._refused(self._refusals.pop(0), opened, known)
             else:
-                response = self._emulator.handle(request)
+                response = self.emulator.handle(request)
             self._received.append(
                 ReceivedRequest(
                     operation=opened.get("Action"),
