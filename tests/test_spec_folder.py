@@ -86,9 +86,7 @@ def test_requirements_point_at_the_line_that_states_them(description):
         text = lines[r.line - 1]
         if r.kind != "request":
             assert re.search(r'"\d+":|components|^    \w+:$', text), (r.id, text)
-        elif r.keyword == "content":
-            assert f"name: {r.path}" in text, (r.id, text)
-        elif r.keyword in ("known", "same"):
+        elif r.keyword == "content" or r.keyword in ("known", "same"):
             assert f"name: {r.path}" in text, (r.id, text)
         elif r.keyword in ("unique", "distinct", "equal"):
             assert f"relation: {r.keyword}" in text, (r.id, text)
