@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from acs_conformance.campaign_claims import ReadingRecord, absentees, availability, readings, repeated
+from acs_conformance.campaign_claims import ReadingRecord, absentees, availability, locked_out, readings, repeated
 from acs_conformance.cases.case import Case, requirement_of
 from acs_conformance.description import Description, Json
 from acs_conformance.judge import identifiers, judge_exchange
@@ -96,6 +96,14 @@ def judge_campaign(
         grouped[exchange.case].append(exchange)
     results: dict[str, CaseResult] = {}
     unstable: list[str] = []
+    for gateway in locked_out(descriptions, exchanges, judgements):
+        # It lets nobody in, which leaves undecided what it seemed to fail; what ends the run tells why.
+        mine = {exchange.number for exchange in exchanges if exchange.operation == gateway}
+        shaken = [o for o in observations if o.exchange in mine and o.outcome == "fail"]
+        observations = [o for o in observations if o.exchange not in mine]
+        observations += [replace(o, outcome="inconclusive") for o in shaken]
+        exchanges = [exchange for exchange in exchanges if exchange.number not in mine]
+        grouped = defaultdict(list, {name: group for name, group in grouped.items() if group[0].number not in mine})
     # Where nothing ever answered, or only proxies and the like did, there is no target to say anything about.
     has_answered = any(
         exchange.response is not None and not judgements[exchange.number].answer.is_foreign for exchange in exchanges
@@ -108,7 +116,7 @@ def judge_campaign(
         results[identifier] = result
         if broken:
             if result.status == "fail" and broken >= BROKEN:
-                observations.append(_broken_observation(descriptions, cases[identifier], group, judgements))
+                observations.append(_broken_observation(descriptions, group, judgements))
             elif not _fits_anything(group, judgements):
                 unstable.append(identifier)
     observations = _blamed(observations, results, exchanges)
@@ -245,7 +253,7 @@ def _fits_anything(group: list[Exchange], judgements: Mapping[int, Judgement]) -
 
 
 def _broken_observation(
-    descriptions: Mapping[str, Description], case: Case, group: list[Exchange], judgements: Mapping[int, Judgement]
+    descriptions: Mapping[str, Description], group: list[Exchange], judgements: Mapping[int, Judgement]
 ) -> Observation:
     """A case that breaks the target again and again fails its requirement, or availability where it has none."""
     last = next(e for e in reversed(group) if judgements[e.number].answer.kind == "broken")
