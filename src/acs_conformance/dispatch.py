@@ -67,7 +67,7 @@ class Dispatcher:
                 raising.
         """
         #: The things that cases act on.
-        self.keeper = Keeper(descriptions, self._send_alone)
+        self.keeper = Keeper(descriptions, self._send_alone, recorder.now)
         self._descriptions = descriptions
         self._recorder = recorder
         self._context = context

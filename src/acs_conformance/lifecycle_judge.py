@@ -82,9 +82,7 @@ def _by_item(document: Json, path: str) -> dict[tuple[int, ...], Json]:
 
 def _lengths(found: Mapping[tuple[int, ...], Json]) -> dict[tuple[int, ...], Json]:
     """The same with the lengths of lists: None where nothing is, -1 for what is no list."""
-    return {
-        at: len(value) if isinstance(value, list) else None if value is None else -1 for at, value in found.items()
-    }
+    return {at: len(value) if isinstance(value, list) else None if value is None else -1 for at, value in found.items()}
 
 
 def _is_same(one: Json, other: Json, *, is_number: bool) -> bool:
