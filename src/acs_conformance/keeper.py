@@ -13,6 +13,7 @@ from dataclasses import replace
 from acs_conformance.cases.case import Case
 from acs_conformance.cases.render import Context
 from acs_conformance.description import ActsOn, Description
+from acs_conformance.journal import Shared
 from acs_conformance.observation import Judgement
 from acs_conformance.record import Exchange
 from acs_conformance.standing import Thing
@@ -35,6 +36,8 @@ class Keeper:
         self,
         descriptions: Mapping[str, Description],
         send: Callable[[Case, Thing | None], Judgement],
+        shared: Shared,
+        name: str,
         clock: Callable[[], float],
     ) -> None:
         """Keep nothing yet.
@@ -42,15 +45,17 @@ class Keeper:
         Args:
             descriptions: every operation that may be called.
             send: runs a case of one request, on a thing or on none.
+            shared: what it shares with the keepers of other threads.
+            name: tells what it creates from what they do.
             clock: Unix seconds, by the clock that dates the exchanges.
         """
         self.things = Things()
-        #: Seconds by which the clock of the target's things has been moved.
-        self.moved_s = 0.0
         #: Kind of thing -> why it could not be ended.
         self.unended: dict[str, str] = {}
         self._descriptions = descriptions
         self._send = send
+        self._state = shared
+        self._name = name
         self._clock = clock
         self._enders = {
             each.acts_on.thing: each
@@ -102,7 +107,7 @@ class Keeper:
             self.end(shared)
         creator = acts_on.creator
         number = self._numbers[creator.operation] = self._numbers.get(creator.operation, 0) + 1
-        identifier = f"{creator.id('response.status')}#to-act-on-{number}"
+        identifier = f"{creator.id('response.status')}#to-act-on-{self._name}{number}"
         case = Case(
             id=identifier, operation=creator.operation, kind="setup", steps=((),), aspects=(), is_enumerated=False
         )
@@ -115,7 +120,7 @@ class Keeper:
 
     def _now(self) -> float:
         """The time by the clock of the target's things."""
-        return self._clock() + self.moved_s
+        return self._clock() + self._state.moved_s
 
     def _is_fresh(self, thing: Thing) -> bool:
         now = self._now()
