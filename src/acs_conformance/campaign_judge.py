@@ -141,7 +141,7 @@ def _created_and_ended(
     created: dict[str, int] = {}
     for exchange in exchanges:
         creates = descriptions[exchange.operation].creates
-        if creates is not None and descriptions[exchange.operation].checks is None:
+        if creates is not None:
             created.setdefault(creates.thing, 0)
             created[creates.thing] += judgements[exchange.number].is_accepted
     over = things.over(max((times(exchange)[1] for exchange in exchanges), default=0.0))

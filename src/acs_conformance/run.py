@@ -111,7 +111,7 @@ class Run:
         # What creates things is tested before what acts on them, and the gateway last.
         loaded.sort(key=lambda each: (each.checks is not None, each.acts_on is not None))
         self.descriptions: dict[str, Description] = {each.operation: each for each in loaded}
-        enders = [self._shelf.ender(each) for each in loaded if each.checks is None]
+        enders = [self._shelf.ender(each.carrier or each) for each in loaded]
         #: Every operation that may be called.
         self.called = lifecycle.called([*(each for each in enders if each is not None), *loaded])
         for description in self.descriptions.values():
@@ -155,8 +155,8 @@ class Run:
         is_demanded = name in self.options.operations or self.options.is_embedded
         if description.checks is not None:
             return replace(description, checks=replace(description.checks, are_demanded=is_demanded))
-        if description.acts_on is not None:
-            return replace(description, acts_on=replace(description.acts_on, is_demanded=is_demanded))
+        if description.acts_on is not None and not is_demanded:
+            return replace(description, acts_on=replace(description.acts_on, is_demanded=False))
         return description
 
     @cached_property
