@@ -25,7 +25,8 @@ START = spec_folder.load("StartRtcCloudTranscode")
 
 @contextlib.contextmanager
 def faulty(fault_id):
-    with servers.emulates(fault=find(spec_folder.load_all().values(), fault_id)) as server:
+    described = [*spec_folder.load_all().values(), spec_folder.load("gateway")]
+    with servers.emulates(fault=find(described, fault_id)) as server:
         yield server
 
 

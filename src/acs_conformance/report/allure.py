@@ -27,6 +27,7 @@ Data = Mapping[str, Any]
 
 _STATUS = {"pass": "passed", "fail": "failed", "error": "broken", "inconclusive": "skipped", "none": "skipped"}
 _JUDGED = {"right": "passed", "wrong": "failed", "undecided": "skipped"}
+_NO_KEY = re.compile(r"[^A-Za-z0-9._-]+")
 #: Exchanges that a result shows as steps.
 _STEPS = 20
 _CATEGORIES = [
@@ -203,7 +204,7 @@ def _environment(report: Data) -> str:
         "run": run["id"],
         "only": run["only"],
         "tool": f"{run['tool']['name']} {run['tool']['version']}",
-        **{f"description.{d['operation']}": d["sha256"] for d in report["descriptions"]},
+        **{f"description.{_NO_KEY.sub('_', d['operation'])}": d["sha256"] for d in report["descriptions"]},
     }
     return "".join(f"{name}={_property(value)}\n" for name, value in facts.items() if value)
 
