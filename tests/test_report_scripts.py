@@ -30,8 +30,8 @@ from in_process import planned
 
 START = spec_folder.load("StartRtcCloudTranscode")
 TOKEN = "aSecurityToken+/=="
-#: What a script can get wrong: escapes, a quote, a form, another method, JSON that is spoiled, bytes without UTF-8, a zero
-#: byte that a credential repeats, a name twice, several requests.
+#: What a script can get wrong: escapes, a quote, a form, another method, JSON that is spoiled, bytes without UTF-8, a
+#: zero byte that a credential repeats, a name twice, several requests.
 CASES = (
     "AppId.maxLength#65",
     "AppId.pattern#U+0000-first",

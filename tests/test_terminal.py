@@ -1,4 +1,4 @@
-"""What a run says on a terminal: failures first, on one screen, each with its replay command; more, less, or as JSON."""
+"""What a run says on a terminal: failures first, on one screen, each with its replay command; more, less, as JSON."""
 
 from __future__ import annotations
 
