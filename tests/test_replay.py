@@ -279,6 +279,7 @@ def test_2_nothing_failed(tmp_path):
     ended = acs("replay", ".", folder=tmp_path)
     assert ended.code == 2
     assert "no findings" in ended.err
+    assert acs("replay", ".", "--all", folder=tmp_path).code == 0
 
 
 def test_2_a_report_of_an_earlier_version_says_so(limit, tmp_path):

@@ -40,7 +40,7 @@ def _comment(report: Data, finding: Data) -> Iterator[str]:
     )
     yield from (f"# {_line(fact)}" for fact in facts)
     yield f"# Sent to $ACS_ENDPOINT, else to {_line(report['target']['url'])}."
-    for variable, is_needed in _variables(finding):
+    for variable, is_needed in variables(finding):
         yield f"# {variable} {'has to be' if is_needed else 'may be'} set: a credential in the request is made of it."
 
 
@@ -71,7 +71,7 @@ def impossible(finding: Data) -> str:
     return ""
 
 
-def _variables(finding: Data) -> list[tuple[str, bool]]:
+def variables(finding: Data) -> list[tuple[str, bool]]:
     """The environment's variables that credentials are made of, and whether each is needed."""
     parts = [part for request in finding["requests"] for part in walk([*request["target"], *request["body"]])]
     return list({part["environment"]: part["secret"] == "" for part in parts if "environment" in part}.items())

@@ -74,6 +74,9 @@ def _head(report: Data, finding: Data) -> Iterator[str]:
         "Sends the smallest request that showed it, with the official SDK (pip install alibabacloud-tea-openapi).",
         f"Sent to ACS_ENDPOINT, else to {report['target']['url']}.",
     ]
+    for variable, is_needed in curl_script.variables(finding):
+        has = "has to be" if is_needed else "may be"
+        facts.append(f"{variable} {has} set: a credential in the request is made of it.")
     yield from (f"# {visible(fact)}".replace("\n", " ") for fact in facts)
 
 
