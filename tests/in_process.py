@@ -23,7 +23,11 @@ from acs_conformance.verdict import ExitCode, Result, exit_code, verdicts
 NOW = 1_900_000_000
 CONTEXT = Context(run_id="r1", now=NOW, secrets={"app-key": "not-a-secret"})
 
-MADE_UP = spec_folder.load("BookParcel", Path(__file__).parent / "data" / "spec")
+MADE_UP_ROOT = Path(__file__).parent / "data" / "spec"
+#: An operation that creates nothing and names nothing in the world.
+MADE_UP = spec_folder.load("BookParcel", MADE_UP_ROOT)
+#: One that is called by GET, with texts of a fixed form, numbers with a fraction, and lists and objects inside items.
+MADE_UP_TOO = spec_folder.load("QuoteParcels", MADE_UP_ROOT)
 
 
 @functools.cache

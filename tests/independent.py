@@ -82,6 +82,8 @@ def _value(description: Description, name: str, text: str) -> Any:
             return Text(text)
     if kind == "integer" and re.fullmatch(r"-?(0|[1-9][0-9]*)", text, re.ASCII):
         return int(text)
+    if kind == "number" and re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", text, re.ASCII):
+        return json.loads(text)
     if kind == "boolean" and text in ("true", "false"):
         return text == "true"
     return text

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from acs_conformance.emulator.core import Emulator, Settings
 from acs_conformance.emulator.fault import Fault, Refusal
-from acs_conformance.emulator.jobs import Jobs
+from acs_conformance.emulator.jobs import Job, Jobs
 from acs_conformance.emulator.policy import variants
 from acs_conformance.message import RawResponse, header
 from emulator_calls import (
@@ -96,13 +96,13 @@ def test_oldest_job_is_forgotten_beyond_the_capacity():
 
 
 def test_name_is_in_use_as_long_as_one_job_uses_it():
-    jobs = Jobs(new_id=map(str, range(9)).__next__, capacity=9)
+    jobs = Jobs(capacity=9)
     name = ("path", "scope", "value")
-    for _ in range(2):
-        jobs.create(ACTION, {}, NOW_S, [name])
-    for job_id, is_used in (("0", True), ("0", True), ("x", True), ("1", False)):
+    for job_id in "01":
+        jobs.add(Job(id=job_id, operation=ACTION, document={}, created_s=NOW_S, names=(name,)))
+    for job_id, users in (("0", ["1"]), ("0", ["1"]), ("x", ["1"]), ("1", [])):
         jobs.remove(job_id)
-        assert jobs.has_name(name) == is_used
+        assert [job.id for job in jobs.using(name)] == users
 
 
 @pytest.mark.parametrize(

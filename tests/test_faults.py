@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
 from dataclasses import replace
@@ -22,23 +23,38 @@ from acs_conformance.verdict import ExitCode, Verdict
 
 DESCRIPTION = spec_folder.load("StartRtcCloudTranscode")
 CATALOGUE = catalogue(DESCRIPTION)
+DESCRIPTIONS = {d.operation: d for d in (DESCRIPTION, in_process.MADE_UP, in_process.MADE_UP_TOO)}
+ROOTS = {DESCRIPTION.operation: None, **dict.fromkeys([*DESCRIPTIONS][1:], in_process.MADE_UP_ROOT)}
 #: A fixed sample, spread over all operators; the whole of it is `acs-conformance prove`.
-SAMPLE = CATALOGUE[::45]
+SAMPLE = [
+    (description.operation, fault)
+    for description, every in zip(DESCRIPTIONS.values(), (45, 75, 75), strict=True)
+    for fault in catalogue(description)[::every]
+]
+
+by_operation = pytest.mark.parametrize("operation", DESCRIPTIONS)
+
+
+@functools.cache
+def bench_of(operation: str, depth: str = "standard") -> Bench:
+    return Bench(in_process.planned(DESCRIPTIONS[operation], depth), is_full=False)
 
 
 @pytest.fixture(scope="module")
 def bench():
-    return Bench(plan(DESCRIPTION, "standard"), is_full=False)
+    return bench_of(DESCRIPTION.operation)
 
 
-def test_ids_are_unique():
-    repeated = [name for name, count in Counter(fault.id for fault in CATALOGUE).items() if count > 1]
-    assert repeated == []
+@by_operation
+def test_ids_are_unique(operation):
+    found = Counter(fault.id for fault in catalogue(DESCRIPTIONS[operation]))
+    assert [name for name, count in found.items() if count > 1] == []
 
 
-def test_each_fault_is_named_after_a_requirement():
-    known = {requirement.id for requirement in derive(DESCRIPTION)}
-    assert {fault.id.partition("!")[0] for fault in CATALOGUE} - known == set()
+@by_operation
+def test_each_fault_is_named_after_a_requirement(operation):
+    known = {requirement.id for requirement in derive(DESCRIPTIONS[operation])}
+    assert {fault.id.partition("!")[0] for fault in catalogue(DESCRIPTIONS[operation])} - known == set()
 
 
 def test_there_are_several_hundred_faults_of_many_operators():
@@ -46,15 +62,83 @@ def test_there_are_several_hundred_faults_of_many_operators():
     assert len({fault.operator for fault in CATALOGUE}) > 100
 
 
-def test_each_requirement_of_the_request_that_can_be_broken_has_a_fault():
-    touched = {fault.id.partition("!")[0] for fault in CATALOGUE}
+@by_operation
+def test_each_requirement_of_the_request_that_can_be_broken_has_a_fault(operation):
+    description = DESCRIPTIONS[operation]
+    touched = {fault.id.partition("!")[0] for fault in catalogue(description)}
     plain_texts = {
-        DESCRIPTION.id(f"{node.path}.type")
-        for node in DESCRIPTION.parameters
+        description.id(f"{node.path}.type")
+        for node in description.parameters
         if node.location == "query" and node.type == "string"
     }
-    wanted = {requirement.id for requirement in derive(DESCRIPTION) if requirement.kind == "request"}
+    wanted = {requirement.id for requirement in derive(description) if requirement.kind == "request"}
     assert wanted - touched - plain_texts == set()
+
+
+#: Operator and place -> whether a server with that defect differs from a right one in any answer.
+DIFFERS = {
+    # A number above a negative limit may be zero or positive.
+    "BookParcel.Stops[].Days.minimum!zero": False,
+    "BookParcel.Stops[].Days.minimum!negative": True,
+    "QuoteParcels.Distance.minimum!zero": True,
+    # Two labels at the most; two stops at least, four at the most.
+    "BookParcel.Labels[].minLength!first-item-only": True,
+    "BookParcel.Labels[].minLength!two-items-only": False,
+    "BookParcel.Stops[].Code.pattern!two-items-only": True,
+    "BookParcel.Labels[].unique!neighbours-only": False,
+    "QuoteParcels.Pieces[].Id.unique!neighbours-only": True,
+    "BookParcel.Stops[].Code.distinct!single-only": True,
+    "BookParcel.Stops[].Code.distinct!many-only": False,
+    # Capital letters, digits and slashes: nothing in it is a letter when it is in lower case.
+    "BookParcel.Home.pattern!lower-case": False,
+    "BookParcel.Home.pattern!upper-case": True,
+    "BookParcel.Stops[].Code.distinct!alike#any-case": False,
+    "BookParcel.Stops[].Code.distinct!alike#prefix": True,
+    # At least three characters.
+    "BookParcel.Home.pattern!longer-minimum#3": False,
+    "BookParcel.Home.pattern!longer-minimum#4": True,
+    # Two letters, a hyphen, digits; a letter, then letters, digits and hyphens.
+    "BookParcel.Depot.pattern!refuse-character#U+0041": False,
+    "BookParcel.Depot.pattern!refuse-character#U+0061": True,
+    "BookParcel.Depot.pattern!alphanumeric-last": False,
+    "QuoteParcels.Carrier.pattern!alphanumeric-last": True,
+    "QuoteParcels.Carrier.pattern!letter-first": False,
+    # No names in the JSON, or no strings at all.
+    "BookParcel.Labels.content!lenient#unquoted-names": False,
+    "BookParcel.Labels.content!lenient#single-quotes": True,
+    "QuoteParcels.Sizes.content!lenient#single-quotes": False,
+    "QuoteParcels.Sizes.content!refuse-notation#escapes": False,
+    "BookParcel.Labels.content!refuse-notation#order": False,
+    "BookParcel.Stops.content!refuse-notation#order": True,
+    # Whether an empty optional parameter is there at all is an open question.
+    "BookParcel.Speed.enum!empty": False,
+    # Capital letters already, and one of them.
+    "QuoteParcels.Insurance.Class.enum!any-case": True,
+    "QuoteParcels.Insurance.Class.enum!all-upper": False,
+    "QuoteParcels.Insurance.Class.enum!prefix-of": False,
+    "BookParcel.Speed.enum!prefix-of": True,
+    # Nothing is inside of what is absent.
+    "BookParcel.Sender.Address.Street.required!ignore-when#Sender.Address=absent": False,
+    "BookParcel.Sender.Name.required!ignore-when#Sender.Address=absent": True,
+    "BookParcel.response.status!refuse-pair#Sender.Address=absent+Sender.Address.Floor=0": False,
+    "BookParcel.response.status!refuse-pair#Weight=0+Sender.Address=absent": True,
+    # Without ids nothing tells whether an answer about the world is wrong.
+    "BookParcel.Depot.required!answer#Denied": False,
+    "QuoteParcels.Origin.required!answer#NoCarrier": True,
+    "QuoteParcels.Carrier.required!answer#NoCarrier": False,
+}
+
+
+@pytest.mark.parametrize("identifier", DIFFERS)
+def test_a_fault_is_made_exactly_where_a_request_can_show_it(identifier):
+    made = {fault.id for fault in catalogue(DESCRIPTIONS[identifier.partition(".")[0]])}
+    assert (identifier in made) is DIFFERS[identifier]
+
+
+@pytest.mark.parametrize("identifier", [identifier for identifier, differs in DIFFERS.items() if differs])
+def test_and_there_the_plan_finds_it(identifier):
+    operation = identifier.partition(".")[0]
+    assert bench_of(operation).fault(find([DESCRIPTIONS[operation]], identifier)).is_caught
 
 
 def test_an_unknown_fault_is_refused_with_a_suggestion():
@@ -62,9 +146,9 @@ def test_an_unknown_fault_is_refused_with_a_suggestion():
         find([DESCRIPTION], "StartRtcCloudTranscode.AppId.pattern!ignor")
 
 
-@pytest.mark.parametrize("fault", SAMPLE, ids=lambda fault: fault.id)
-def test_the_plan_finds_the_fault(bench, fault):
-    trial = bench.fault(fault)
+@pytest.mark.parametrize(("operation", "fault"), SAMPLE, ids=lambda value: getattr(value, "id", ""))
+def test_the_plan_finds_the_fault(operation, fault):
+    trial = bench_of(operation).fault(fault)
     if fault.found_at == "standard":
         assert trial.is_caught
         assert trial.code == ExitCode.FAILED
@@ -122,19 +206,20 @@ def test_the_self_check_says_when_a_plan_can_not_fail():
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_the_whole_catalogue_is_found_and_no_variant_alarms():
-    result = prove("StartRtcCloudTranscode", "standard")
+@by_operation
+def test_the_whole_catalogue_is_found_and_no_variant_alarms(operation):
+    result = prove(operation, "standard", spec_root=ROOTS[operation])
     assert [trial.name for trial in result.survivors] == []
     assert [trial.name for trial in result.alarms] == []
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(6000)
-def test_exhaustive_depth_finds_what_standard_leaves_to_it():
-    beyond = [trial.name for trial in prove("StartRtcCloudTranscode", "standard").beyond]
-    found = Bench(plan(DESCRIPTION, "exhaustive"), is_full=False)
-    missed = [name for name in beyond if not found.fault(find([DESCRIPTION], name)).is_caught]
-    assert missed == []
+@by_operation
+def test_exhaustive_depth_finds_what_standard_leaves_to_it(operation):
+    left = [fault for fault in catalogue(DESCRIPTIONS[operation]) if fault.found_at == "exhaustive"]
+    assert left
+    assert [fault.id for fault in left if not bench_of(operation, "exhaustive").fault(fault).is_caught] == []
 
 
 @pytest.mark.parametrize(

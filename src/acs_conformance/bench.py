@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from acs_conformance import requirement
-from acs_conformance.campaign import Campaign, Journal
+from acs_conformance import lifecycle, requirement
+from acs_conformance.campaign import Campaign
 from acs_conformance.campaign_judge import judge_campaign
 from acs_conformance.cases import Plan
 from acs_conformance.cases.case import Case
@@ -23,6 +23,7 @@ from acs_conformance.emulator.policy import Policy, gateway_variants, variants
 from acs_conformance.exchange import Recorder, Reply, Signs
 from acs_conformance.faults import Seed
 from acs_conformance.gateway_checks import Signing
+from acs_conformance.journal import Journal
 from acs_conformance.message import RawRequest
 from acs_conformance.observation import Judgement
 from acs_conformance.signer import Signer
@@ -32,6 +33,7 @@ from acs_conformance.verdict import Verdict, exit_code, verdicts
 #: A moment after which tokens still are valid; the proof looks at no clock.
 _NOW = 1_800_000_000
 _HOST = "localhost"
+_IDS = "a0b1c2d3e4f5a6b7c8"
 _CALLER = Credentials(access_key_id="proofAccessKeyId", access_key_secret="proofSecret", security_token="proofToken")  # noqa: S106
 
 
@@ -100,15 +102,15 @@ class Bench:
         self.requirements = requirement.derive(self.description)
         self._is_full = is_full
         self._context = Context(run_id="proof", now=_NOW)
-        self._requests: dict[tuple[str, int, int], RawRequest] = {}
+        self._requests: dict[tuple[object, ...], RawRequest] = {}
         self._is_gateway = self.description.checks is not None
-        self._settings = Settings(authenticate=False)
+        # The same ids in each trial, so that requests are the same and what is known of them is found again.
+        self._settings = Settings(authenticate=False, id_seed=_IDS)
         if self._is_gateway:
             keys, token = _CALLER.access_key_id, _CALLER.security_token or ""
             access = AccessKeys(secrets={keys: _CALLER.access_key_secret}, tokens={keys: token})
             self._settings = Settings(access_keys=access)
-        served = self.description.carrier or self.description
-        self._served = {served.operation: served}
+        self._served = lifecycle.called([self.description.carrier or self.description])
 
     def fault(self, fault: Seed) -> Trial:
         """The plan against a server with this fault."""
@@ -131,7 +133,8 @@ class Bench:
         """As `render`, remembered: explaining cases have ids of their own only within a trial, so they are not."""
         if "~" in case.id:
             return render(description, case, step, context, attempt)
-        key = (case.id, step, attempt)
+        things = tuple((kind, thing.id, repr(thing.document)) for kind, thing in context.things.items())
+        key = (case.id, step, attempt, things)
         if key not in self._requests:
             self._requests[key] = render(description, case, step, context, attempt)
         return self._requests[key]
@@ -149,6 +152,11 @@ class Bench:
         emulator = Emulator(
             self._served, settings=self._settings, policy=policy, fault=fault, clock=lambda: float(_NOW)
         )
+
+        def advance(seconds: float) -> float:
+            emulator.advance(seconds)
+            return seconds
+
         journal = Journal()
         campaign = Campaign(
             [self.plan],
@@ -158,6 +166,7 @@ class Bench:
             until=until,
             rendered=self._rendered,
             sleep=lambda _seconds: None,
+            wait=advance,
         )
         campaign.run()
         judged = judge_campaign(campaign.descriptions, campaign.cases, journal.exchanges)

@@ -8,24 +8,23 @@ at its end, and again after shards are merged, with the same result.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from acs_conformance.campaign_claims import ReadingRecord, absentees, availability, locked_out, readings, repeated
 from acs_conformance.cases.case import Case, requirement_of
 from acs_conformance.description import Description, Json
-from acs_conformance.gateway_judge import is_stand_in
 from acs_conformance.judge import identifiers, judge_exchange
 from acs_conformance.observation import Judgement, Observation
 from acs_conformance.record import STALE, Exchange
+from acs_conformance.things import Things, times
 from acs_conformance.trait import Memory, claims
 from acs_conformance.wire import decode
 
 #: So many of `ATTEMPTS` broken answers to one case make a failure; fewer are the day's weather.
 BROKEN = 2
 ATTEMPTS = 3
-#: Cases with a broken answer that did not come again, from which on the target as a whole is unreliable.
-UNRELIABLE = 3
 
 Status = Literal["pass", "fail", "inconclusive"]
 
@@ -45,17 +44,6 @@ class CaseResult:
     tried: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadingRecord:
-    """Which reading of an open question the target follows."""
-
-    question: str
-    #: A reading's name, "mixed", or "not observed".
-    reading: str
-    #: Reading -> numbers of the exchanges that show it.
-    evidence: Mapping[str, tuple[int, ...]]
-
-
 @dataclass(frozen=True, kw_only=True)
 class CampaignJudgement:
     """All that a campaign shows."""
@@ -66,8 +54,13 @@ class CampaignJudgement:
     readings: tuple[ReadingRecord, ...]
     #: Cases with a broken answer that did not come again.
     unstable: tuple[str, ...] = field(default=())
+    #: Operations, or the gateway, that the target does not have, so that nothing is judged of them.
+    absent: frozenset[str] = frozenset()
     #: What is left alone, and why.
     notes: tuple[str, ...] = field(default=())
+    #: Kind of thing -> accepted requests that created one, and things that are known to have ended.
+    created: Mapping[str, int] = field(default_factory=dict)
+    ended: Mapping[str, int] = field(default_factory=dict)
 
 
 def memory_of(descriptions: Mapping[str, Description], judged: Iterable[tuple[Exchange, Judgement]]) -> Memory:
@@ -93,69 +86,79 @@ def judge_campaign(
         exchanges: all of them; the order of their numbers counts, not the order in which they come.
     """
     exchanges = sorted(exchanges, key=lambda exchange: exchange.number)
-    judgements = _judgements(descriptions, exchanges)
-    observations = [o for exchange in exchanges for o in judgements[exchange.number].observations]
+    judgements, things = _judgements(descriptions, exchanges)
+    created, ended = _created_and_ended(descriptions, exchanges, judgements, things)
+    absent = absentees(descriptions, exchanges, judgements)
+    exchanges = [exchange for exchange in exchanges if cases[exchange.case].operation not in absent]
+    # What lets nobody in leaves undecided what it seemed to fail; what ends the run tells why.
+    locked = locked_out(descriptions, exchanges, judgements)
+    telling = [exchange for exchange in exchanges if exchange.operation not in locked]
+    observations = [o for exchange in telling for o in judgements[exchange.number].observations]
     grouped: dict[str, list[Exchange]] = defaultdict(list)
     for exchange in exchanges:
         grouped[exchange.case].append(exchange)
     results: dict[str, CaseResult] = {}
     unstable: list[str] = []
-    notes: list[str] = []
-    for stand_in in _stand_ins(descriptions, exchanges, judgements):
-        # It fails nothing and passes nothing: there is no gateway to judge.
-        for name in [name for name, group in grouped.items() if group[0].operation == stand_in]:
-            del grouped[name]
-        kept = {exchange.number for group in grouped.values() for exchange in group}
-        observations = [observation for observation in observations if observation.exchange in kept]
-        notes.append(
-            "the target lets everybody in, so it is taken for a stand-in without a gateway, and none is judged; "
-            f"name {stand_in!r} to demand one"
-        )
     # Where nothing ever answered, or only proxies and the like did, there is no target to say anything about.
     has_answered = any(
         exchange.response is not None and not judgements[exchange.number].answer.is_foreign for exchange in exchanges
     )
     for identifier, group in grouped.items():
         result, broken = _case_result(cases[identifier], group, judgements)
-        if not has_answered:
+        if not has_answered or group[-1].operation in locked:
             reason = group[-1].failure or str(judgements[group[-1].number].answer)
             result, broken = replace(result, status="inconclusive", reason=reason), 0
         results[identifier] = result
         if broken:
             if result.status == "fail" and broken >= BROKEN:
-                observations.append(_broken_observation(descriptions, cases[identifier], group, judgements))
+                observations.append(_broken_observation(descriptions, group, judgements))
             elif not _fits_anything(group, judgements):
                 unstable.append(identifier)
     observations = _blamed(observations, results, exchanges)
-    observations += _repeated(descriptions, exchanges, judgements)
-    observations += _availability(descriptions, exchanges, judgements, unstable, cases)
+    observations += repeated(descriptions, exchanges, judgements)
+    observations += availability(descriptions, exchanges, judgements, unstable)
     observations = observations if has_answered else []
     return CampaignJudgement(
         judgements=judgements,
         results=results,
         observations=tuple(observations),
-        readings=tuple(_readings(descriptions, exchanges, judgements)),
+        readings=tuple(readings(descriptions, telling, judgements)),
         unstable=tuple(unstable),
-        notes=tuple(notes),
+        absent=frozenset(absent),
+        notes=tuple(absent.values()),
+        created=created,
+        ended=ended,
     )
 
 
-def _stand_ins(
-    descriptions: Mapping[str, Description], exchanges: list[Exchange], judgements: Mapping[int, Judgement]
-) -> Iterator[str]:
-    """The gateways that let everybody in."""
-    for name, description in descriptions.items():
-        if description.checks is not None:
-            let_through = {e.case for e in exchanges if e.operation == name and judgements[e.number].is_accepted}
-            if is_stand_in(description, description.checks, let_through):
-                yield name
+def _created_and_ended(
+    descriptions: Mapping[str, Description],
+    exchanges: list[Exchange],
+    judgements: Mapping[int, Judgement],
+    things: Things,
+) -> tuple[dict[str, int], dict[str, int]]:
+    """What a campaign has left behind, by kind, as it stands after the last exchange."""
+    created: dict[str, int] = {}
+    for exchange in exchanges:
+        creates = descriptions[exchange.operation].creates
+        if creates is not None and descriptions[exchange.operation].checks is None:
+            created.setdefault(creates.thing, 0)
+            created[creates.thing] += judgements[exchange.number].is_accepted
+    over = things.over(max((times(exchange)[1] for exchange in exchanges), default=0.0))
+    return created, {kind: over[kind] for kind in created}
 
 
-def _judgements(descriptions: Mapping[str, Description], exchanges: list[Exchange]) -> dict[int, Judgement]:
+def _judgements(
+    descriptions: Mapping[str, Description], exchanges: list[Exchange]
+) -> tuple[dict[int, Judgement], Things]:
     """Each exchange judged with what the whole campaign knows of identifiers, and with the names in use before it."""
     first = {e.number: judge_exchange(descriptions[e.operation], e, Memory()) for e in exchanges}
     works = memory_of(descriptions, ((exchange, first[exchange.number]) for exchange in exchanges)).works
     used: set[tuple[str, str, Json, Json]] = set()
+    things = Things()
+    for exchange in exchanges:
+        if descriptions[exchange.operation].creates is not None:
+            things.learn(descriptions[exchange.operation], exchange, first[exchange.number])
     final = {}
     for exchange in exchanges:
         description = descriptions[exchange.operation]
@@ -166,10 +169,14 @@ def _judgements(descriptions: Mapping[str, Description], exchanges: list[Exchang
         # A refused request takes nothing; one without a clear answer may have taken its names.
         if judgement.is_accepted or exchange.response is None or exchange.response.status >= 500:
             used.update((exchange.operation, *claim) for claim in own)
-        if taken or judgement.answer.kind == "world":  # what is known of the campaign bears on nothing else
-            judgement = judge_exchange(description, exchange, Memory(works=works, taken=taken))
+        standing = things.standing(description, exchange)
+        # What is known of the campaign bears on nothing else.
+        if taken or standing is not None or judgement.answer.kind == "world":
+            judgement = judge_exchange(description, exchange, Memory(works=works, taken=taken, standing=standing))
+        if description.acts_on is not None:
+            things.learn(description, exchange, judgement)
         final[exchange.number] = judgement
-    return final
+    return final, things
 
 
 def _case_result(case: Case, group: list[Exchange], judgements: Mapping[int, Judgement]) -> tuple[CaseResult, int]:
@@ -193,7 +200,7 @@ def _case_result(case: Case, group: list[Exchange], judgements: Mapping[int, Jud
         elif any(judgement.is_right is None for judgement in judged):
             reason = next(judgement.reason for judgement in judged if judgement.is_right is None)
         else:
-            undecided = _undecided(case, judged)
+            undecided = _undecided(case, judged, len({exchange.step for exchange in sent}))
             passed += not undecided
             reason = reason or undecided
     status: Status = "fail" if failed or broken >= BROKEN else "pass" if passed else "inconclusive"
@@ -209,17 +216,22 @@ def _case_result(case: Case, group: list[Exchange], judgements: Mapping[int, Jud
     return result, broken
 
 
-def _undecided(case: Case, judged: list[Judgement]) -> str:
-    """Why right answers to all requests of a case decide nothing after all, or ""."""
+def _undecided(case: Case, judged: list[Judgement], steps: int) -> str:
+    """Why right answers to all requests of a case, so many steps of it, decide nothing after all, or ""."""
     if case.signing and case.signing[-1].expects == "throttled":
         is_throttled = judged[-1].answer.kind == "throttled"
         return "" if is_throttled else f"{len(judged)} requests in a row were not throttled"
-    if len(judged) < len(case.steps):
+    if steps < len(case.steps):
         return "the sequence was not finished"
     if case.kind == "reject" and not any(_breaks(case, judgement) for judgement in judged):
         return "the request does not break what the case is about"  # a defect of ours
     if case.kind in ("opening", "accept", "sequence") and not judged[-1].is_accepted:
-        return judged[-1].reason  # right, for its size alone
+        # Right for its size alone, unless it is the thing that is missing, which shows that the request was understood.
+        return "" if judged[-1].expectation.violations and not judged[-1].reason else judged[-1].reason or "refused"
+    if case.kind == "lifecycle":
+        shown = {observation.requirement for judgement in judged for observation in judgement.observations}
+        missing = [requirement_of(aspect) for aspect in case.aspects if requirement_of(aspect) not in shown]
+        return f"no answer showed {', '.join(missing)}" if missing else ""
     return ""
 
 
@@ -236,12 +248,12 @@ def _fits_anything(group: list[Exchange], judgements: Mapping[int, Judgement]) -
 
 
 def _broken_observation(
-    descriptions: Mapping[str, Description], case: Case, group: list[Exchange], judgements: Mapping[int, Judgement]
+    descriptions: Mapping[str, Description], group: list[Exchange], judgements: Mapping[int, Judgement]
 ) -> Observation:
     """A case that breaks the target again and again fails its requirement, or availability where it has none."""
     last = next(e for e in reversed(group) if judgements[e.number].answer.kind == "broken")
     judgement = judgements[last.number]
-    description = descriptions[case.operation]
+    description = descriptions[last.operation]
     key = description.id("availability")
     if judgement.expectation.is_reject:
         key = description.id(judgement.expectation.violations[0].key) if judgement.expectation.violations else key
@@ -277,7 +289,7 @@ def _blamed(
     for observation in observations:
         case_id = case_of[observation.exchange]
         culprit = culprits.get(parent_of(case_id))
-        is_about_acceptance = observation.requirement.endswith(".response.status")
+        is_about_acceptance = observation.requirement.endswith((".response.status", ".known", ".same"))
         if observation.outcome == "fail" and culprit and is_about_acceptance:
             observation = replace(observation, requirement=culprit)
         blamed.append(observation)
@@ -311,78 +323,3 @@ def _culprits(results: Mapping[str, CaseResult]) -> dict[str, str]:
             if shared is not None:
                 culprits[identifier] = broken[shared]
     return culprits
-
-
-# --- campaign-wide claims -------------------------------------------------------------------------------------------
-
-
-def _repeated(
-    descriptions: Mapping[str, Description], exchanges: list[Exchange], judgements: Mapping[int, Judgement]
-) -> Iterator[Observation]:
-    """Ids that have to be new each time."""
-    seen: dict[tuple[str, str], int] = {}
-    for exchange in exchanges:
-        description = descriptions[exchange.operation]
-        judgement = judgements[exchange.number]
-        body = judgement.answer.body
-        if not isinstance(body, dict) or description.checks is not None:
-            continue
-        for name, member in description.success_schema.get("properties", {}).items():
-            value = body.get(name)
-            if not member.get("x-never-repeats") or not isinstance(value, str) or not value:
-                continue
-            earlier = seen.setdefault((name, value), exchange.number)
-            yield Observation(
-                requirement=description.id(f"response.{name}.unique"),
-                outcome="pass" if earlier == exchange.number else "fail",
-                exchange=exchange.number,
-                received="" if earlier == exchange.number else f"{name} {value!r}, as in exchange {earlier}",
-                allowed=f"a {name} that no other answer had",
-                cause="" if earlier == exchange.number else f"{name} repeats",
-                earlier=0 if earlier == exchange.number else earlier,
-            )
-
-
-def _availability(
-    descriptions: Mapping[str, Description],
-    exchanges: list[Exchange],
-    judgements: Mapping[int, Judgement],
-    unstable: list[str],
-    cases: Mapping[str, Case],
-) -> Iterator[Observation]:
-    for operation, description in descriptions.items():
-        key = description.id("availability")
-        mine = [exchange for exchange in exchanges if exchange.operation == operation]
-        shaken = [name for name in unstable if cases[name].operation == operation]
-        for exchange in mine:
-            if judgements[exchange.number].answer.kind != "broken":  # a stale connection is neither
-                yield Observation(requirement=key, outcome="pass", exchange=exchange.number)
-        for name in shaken:
-            last = next(e for e in mine if e.case == name and judgements[e.number].answer.kind == "broken")
-            yield Observation(
-                requirement=key,
-                outcome="fail" if len(shaken) >= UNRELIABLE else "inconclusive",
-                exchange=last.number,
-                received=f"{judgements[last.number].answer} to {len(shaken)} of {len(mine)} requests, not again",
-                allowed="any documented answer below 500",
-                cause="now and then no answer or 5xx",
-            )
-
-
-def _readings(
-    descriptions: Mapping[str, Description], exchanges: list[Exchange], judgements: Mapping[int, Judgement]
-) -> Iterator[ReadingRecord]:
-    evidence: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for exchange in exchanges:
-        reading = judgements[exchange.number].reading
-        if reading is not None:
-            evidence[descriptions[exchange.operation].id(reading[0])][reading[1]].append(exchange.number)
-    for description in descriptions.values():
-        for question in description.questions:
-            found = evidence.get(description.id(question.key), {})
-            name = next(iter(found)) if len(found) == 1 else "mixed" if found else "not observed"
-            yield ReadingRecord(
-                question=description.id(question.key),
-                reading=name,
-                evidence={reading: tuple(numbers) for reading, numbers in sorted(found.items())},
-            )

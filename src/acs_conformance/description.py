@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal, cast
 
-from acs_conformance.gateway_checks import Checks
+from acs_conformance.gateway_checks import Checks, Diagnosis
 
 #: Names and list positions from the root of a request document.
 Location = tuple[str | int, ...]
@@ -55,8 +55,9 @@ class Node:
     keyword_lines: Mapping[str, int]
     #: Values to start from; the first one is its value in the simplest request. Objects and lists have none.
     examples: tuple[Json, ...] = ()
-    #: "bound": names a thing that exists at the target; "run": made for a run; "fresh": made for a case.
-    identifier: Literal["bound", "run", "fresh"] | None = None
+    #: "bound": names a thing that exists at the target; "run": made for a run; "fresh": made for a case;
+    #: "created": names what another operation has created.
+    identifier: Literal["bound", "run", "fresh", "created"] | None = None
     #: How the value follows from others, or None.
     derived: Mapping[str, Json] | None = None
 
@@ -130,7 +131,8 @@ class Question:
     key: str
     question: str
     readings: tuple[Reading, ...]
-    #: The word of the trait, for questions that all operations share; "schema" or "relation" for the operation's own.
+    #: The word of the trait, for questions that all operations share; "schema", "relation" or "ended" for the
+    #: operation's own.
     trait: str
     #: For trait "schema": the path, the JSON Schema of the values in question, values to probe with.
     at: str | None = None
@@ -140,6 +142,8 @@ class Question:
     unless_derived: bool = False
     #: For trait "relation": the key of the relation.
     breaks: str | None = None
+    #: Whether a value in question may be shown otherwise than it was given.
+    may_differ: bool = False
     line: int = 0
 
 
@@ -186,17 +190,42 @@ class Creates:
     id: str
     #: Parameter values that make an orphan end soon.
     short_lived: Mapping[str, Json]
+    #: The parameter that says after how many seconds without use it ends by itself, or None.
+    idle_limit: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    """What some answers of a gateway to a well signed request say about the set-up of a run."""
+class Shows:
+    """How an operation shows a thing."""
 
-    #: In a word, such as "clock".
-    about: str
-    #: Patterns of Code; a trailing * stands for any ending.
-    codes: tuple[str, ...]
-    says: str
+    #: Member of the success body in which the thing is shown; its members are named like the parameters it was
+    #: created with.
+    at: str
+    #: Members in there: its id, and its state.
+    id: str
+    state: str
+    #: The states of a thing that has not ended, and of one that has.
+    alive: tuple[str, ...]
+    ended: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActsOn:
+    """That an operation acts on what another one has created."""
+
+    thing: str
+    #: The parameter that names it.
+    id: str
+    #: Parameters whose values have to be those that it was created with.
+    same: tuple[str, ...]
+    creator: Description
+    #: One of the two: how it shows the thing, or within how many seconds it ends it.
+    shows: Shows | None = None
+    ends_within_s: float | None = None
+    #: For an operation that shows: the one that ends the same thing, if there is one.
+    ender: Description | None = None
+    #: Whether a target has to offer the operation, or may do without.
+    is_demanded: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +272,8 @@ class Statement:
     #: Why no test can check it; None where one does.
     untestable: str | None
     line: int
+    #: Ids of requirements of other operations that check it too.
+    elsewhere: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # compared and hashed by identity: it is read once, and a cache key
@@ -272,6 +303,7 @@ class Description:
     refusals: Refusals
     world: World
     creates: Creates | None
+    acts_on: ActsOn | None
     gateway: Gateway
     statements: tuple[Statement, ...]
     #: Name of the description's file relative to spec/, for messages, and the SHA-256 of all its files.

@@ -1,4 +1,4 @@
-"""Record exchanges: the one place where what is sent and received is timed and redacted.
+"""Record exchanges: the one place where what is sent and received is budgeted, journalled, timed and redacted.
 
 In: an unsigned request and a `Sender` that takes it to the target. Out: an `Exchange` without secrets. The judges say
 the same of the record as of the exchange itself.
@@ -18,6 +18,7 @@ from acs_conformance.derived import REDACTED, REDACTED_OTHER, is_packed, is_well
 from acs_conformance.description import Description, get, locations, values
 from acs_conformance.encoding import percent_encode
 from acs_conformance.gateway_checks import Signing
+from acs_conformance.guard import Guard
 from acs_conformance.message import RawRequest, RawResponse, header
 from acs_conformance.pace import Pace, Paces
 from acs_conformance.record import Exchange
@@ -77,6 +78,7 @@ class Recorder:
         clock: Callable[[], float] = time.time,
         hidden: tuple[str, ...] = (),
         pace: Paces | None = None,
+        guard: Guard | None = None,
     ) -> None:
         """Record what `sender` does.
 
@@ -86,12 +88,15 @@ class Recorder:
             clock: Unix seconds.
             hidden: texts that no record may contain, such as an access key secret.
             pace: decides when a request may go out; None: at once.
+            guard: decides whether a request may go out, and writes down what it may create; None: there is nothing to
+                spend and nothing stays behind.
         """
         self._sender = sender
         self._signer = signer
         self._clock = clock
         self._hidden = tuple(dict.fromkeys(form for text in hidden if text for form in _forms(text)))
         self._pace = pace or Pace(None)
+        self.guard = guard
 
     @property
     def has_token(self) -> bool:
@@ -108,19 +113,42 @@ class Recorder:
         step: int,
         attempt: int,
         signing: Signing | None = None,
+        action: str = "",
+        moved_s: float = 0.0,
     ) -> tuple[Exchange, bool]:
-        """Sign and send one request; the record, and whether the target could not be reached at all."""
+        """Sign and send one request; the record, and whether the target could not be reached at all.
+
+        Args:
+            description: of the operation.
+            request: unsigned.
+            number: what it is recorded as.
+            case: id of its case.
+            step: position in the case's sequence.
+            attempt: number of the repetition.
+            signing: how it is signed, where that is what is tested.
+            action: the name that is called instead of the operation's own.
+            moved_s: seconds by which the clock of the target's things has been moved.
+
+        Raises:
+            Unaffordable: the guard has no leave for this request, which may create something.
+            Exhausted: the guard has no leave for any.
+        """
+        shown, credentials = redacted(description, request)
+        ticket = self.guard.before(description, request, shown, case) if self.guard is not None else None
         self._pace.wait()
-        signed = self._signer.sign(description, request, signing, step)
+        called = replace(description, operation=action) if action else description
+        signed = self._signer.sign(called, request, signing, step)
         sent_at = self._clock()
         start = time.perf_counter()
         reply = self._sender.send(signed)
         elapsed_s = time.perf_counter() - start
-        shown, credentials = redacted(description, request)
         response = reply.response
+        if self.guard is not None and ticket is not None:
+            self.guard.after(ticket, response, is_unreachable=reply.is_unreachable)
         if response is not None:
             forms = (form for text in credentials for form in _forms(text))
             response = _without(response, dict.fromkeys((*self._hidden, *signatures(signed), *forms)))
+            response = _without_packed(description, response)
         return (
             Exchange(
                 number=number,
@@ -129,12 +157,14 @@ class Recorder:
                 step=step,
                 attempt=attempt,
                 signing=str(signing or ""),
+                action=action,
                 target_bytes=len(signed.target),
                 request=shown,
                 response=response,
                 failure=reply.failure,
                 sent_at=sent_at,
                 elapsed_s=elapsed_s,
+                moved_s=moved_s,
             ),
             reply.is_unreachable,
         )
@@ -176,6 +206,19 @@ def _without(response: RawResponse, hidden: Collection[str]) -> RawResponse:
         for name, value in response.headers
     )
     return replace(response, body=body, headers=headers)
+
+
+def _without_packed(description: Description, response: RawResponse) -> RawResponse:
+    """The response without credentials that an earlier request brought to the thing that is shown."""
+    acts_on = description.acts_on
+    secret = [node for node in acts_on.creator.nodes.values() if node.is_secret] if acts_on is not None else []
+    if not secret:
+        return response
+    text = response.body.decode("latin-1")
+    runs = {run for run in _PACKED.findall(text) if any(is_packed(node, run) for node in secret)}
+    for run in sorted(runs, key=len, reverse=True):
+        text = text.replace(run, REDACTED)
+    return replace(response, body=text.encode("latin-1")) if runs else response
 
 
 def _has_word(value: str, text: str) -> bool:

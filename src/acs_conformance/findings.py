@@ -15,6 +15,7 @@ from typing import Any
 from acs_conformance import requirement as requirements_of
 from acs_conformance.campaign_judge import CampaignJudgement
 from acs_conformance.description import Description
+from acs_conformance.deviation import Review
 from acs_conformance.message import RawRequest
 from acs_conformance.observation import Observation
 from acs_conformance.record import Exchange
@@ -27,6 +28,9 @@ _WHOLESALE = 8
 _UNSPECIFIC = ("accepted", "refused")
 #: Records of a question that say nothing definite, so that a change from or to them is none.
 _INDEFINITE = ("mixed", "not observed")
+
+#: Results that fail for one cause, each with its failures of that cause.
+_Failing = Sequence[tuple[Result, list[Observation]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +51,13 @@ def of_requirements(
     judged: CampaignJudgement,
     exchanges: Mapping[int, Exchange],
     again: Again,
+    reviewed: Review,
 ) -> list[dict[str, Any]]:
     """One finding for each cause, with its smallest request and every requirement that fails for it.
 
     Failures of several requirements are one finding where they look alike beyond doubt, such as one undocumented code
     everywhere. Invalid requests that are accepted, or valid ones refused, have many causes until they are everywhere.
+    What deviations cover and what they don't are never one finding.
 
     Args:
         descriptions: by operation.
@@ -59,6 +65,7 @@ def of_requirements(
         judged: the campaign.
         exchanges: by number.
         again: the run, for what is sent again.
+        reviewed: the deviations.
     """
     by_cause: dict[tuple[str, str], list[tuple[Result, list[Observation]]]] = defaultdict(list)
     for result in results:
@@ -70,16 +77,36 @@ def of_requirements(
     found = []
     for (operation, cause), failing in by_cause.items():
         together = cause not in _UNSPECIFIC or len(failing) >= _WHOLESALE
-        groups = [failing] if together else [[one] for one in failing]
-        found += [_finding(descriptions, operation, cause, group, judged, exchanges, again) for group in groups]
+        groups = [[one] for one in failing]
+        if together:
+            apart: dict[bool, list[tuple[Result, list[Observation]]]] = defaultdict(list)
+            for one in failing:
+                apart[reviewed.covers_cause(one[0].requirement.id, cause)].append(one)
+            groups = list(apart.values())
+        found += [
+            {
+                **_finding(descriptions, operation, cause, group, judged, exchanges, again),
+                "is_covered": reviewed.covers_cause(group[0][0].requirement.id, cause),
+                "deviations": _deviations(reviewed, cause, group),
+            }
+            for group in groups
+        ]
     return found
+
+
+def _deviations(reviewed: Review, cause: str, failing: _Failing) -> list[int]:
+    """Positions of the deviations that cover these failures, or that would if they had not expired."""
+    names = {result.requirement.id for result, _ in failing}
+    mine = {n for (name, failure), n in reviewed.spoken_of.items() if name in names and failure.cause == cause}
+    is_covered = all(reviewed.covers_cause(name, cause) for name in names)
+    return sorted(n for n in mine if (reviewed.deviations[n].days_left >= 0) == is_covered)
 
 
 def _finding(
     descriptions: Mapping[str, Description],
     operation: str,
     cause: str,
-    failing: Sequence[tuple[Result, list[Observation]]],
+    failing: _Failing,
     judged: CampaignJudgement,
     exchanges: Mapping[int, Exchange],
     again: Again,
@@ -194,6 +221,8 @@ def of_readings(
                 "rate": {"failed": len(record.evidence[record.reading]), "tried": len(record.evidence[record.reading])},
                 "curl": curl(exchange.request),
                 **_again(identifier, (exchange.number,), descriptions, exchanges, again),
+                "is_covered": False,
+                "deviations": [],
             }
         )
     return found
@@ -217,6 +246,7 @@ def diagnosis(
     judged: CampaignJudgement,
     stopped: str,
     allowed: Collection[str] = (),
+    unsent: Collection[str] = (),
 ) -> str:
     """One line on what is going on, where there is more to say than the findings do.
 
@@ -226,15 +256,18 @@ def diagnosis(
         judged: the campaign.
         stopped: why it ended early, or "".
         allowed: ids of requirements that may stay undecided.
+        unsent: why cases were not sent to their end.
     """
     answers = Counter(str(judgement.answer) for judgement in judged.judgements.values())
+    left = [f"{number} cases {reason}" for reason, number in Counter(unsent).most_common()]
     if not answers:
-        return stopped or "nothing was sent"
+        return stopped or "; ".join(["nothing was sent", *left])
     (most, count), total = answers.most_common(1)[0], answers.total()
     parts = []
     if total > 1 and count == total:
         parts.append(f"all {total} requests were answered {most}")
-    widest = max(findings, key=lambda finding: len(finding["requirements"]), default=None)
+    uncovered = [finding for finding in findings if not finding["is_covered"]]
+    widest = max(uncovered, key=lambda finding: len(finding["requirements"]), default=None)
     if widest is not None and len(widest["requirements"]) >= _WHOLESALE:
         cause, number = widest["cause"], len(widest["requirements"])
         words = {"accepted": "accepts invalid requests", "refused": "refuses valid requests"}.get(
@@ -242,6 +275,7 @@ def diagnosis(
         )
         parts.append(f"the target {words}: {number} of {len(results)} requirements fail for this one cause")
     parts += judged.notes
+    parts += left
     tolerated = sum(result.is_undecided and result.requirement.id in allowed for result in results)
     if tolerated:
         parts.append(f"{tolerated} requirements stayed undecided, as they may")

@@ -8,17 +8,20 @@ at. What only many exchanges show is judged in `campaign_judge`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from acs_conformance.answer import Answer, answer_of
-from acs_conformance.answer_body import body_claims
+from acs_conformance.answer_body import Claim, body_claims
 from acs_conformance.description import Description, ErrorRow, Json, get, locations
 from acs_conformance.gateway_judge import judge_gateway
+from acs_conformance.lifecycle_judge import forgotten_claims, shown_claims
 from acs_conformance.message import RawRequest
 from acs_conformance.observation import Judgement, Observation, Outcome
 from acs_conformance.oracle import Expectation, expect
 from acs_conformance.record import Exchange
+from acs_conformance.standing import Standing
 from acs_conformance.trait import Memory, claims
 from acs_conformance.wire import Decoded, decode
 
@@ -36,13 +39,15 @@ def judge_exchange(description: Description, exchange: Exchange, memory: Memory)
     decoded = decode(description, exchange.request)
     expectation = _expectation(description, exchange.request, decoded, memory)
     answer = answer_of(description, exchange.response, exchange.failure)
-    judge = _Judge(description, exchange, expectation, answer)
+    judge = _Judge(description, exchange, expectation, answer, memory.standing)
+    if exchange.action:
+        return judge.stranger()
     if answer.kind == "broken" and not _is_unknown_method(description, exchange):
         return judge.broken()
     is_about_form = expectation.anything and answer.family == "product"  # a gateway may know no such method or action
     if answer.kind in ("throttled", "gateway") and not is_about_form:
         return judge.elsewhere()
-    if answer.kind == "world" and not identifiers_work(description, decoded, memory):
+    if answer.kind == "world" and memory.standing is None and not identifiers_work(description, decoded, memory):
         return judge.elsewhere()
     return judge.conclusive()
 
@@ -64,7 +69,9 @@ def _expect(description: Description, request: RawRequest, memory: Memory) -> Ex
 def _expectation(description: Description, request: RawRequest, decoded: Decoded, memory: Memory) -> Expectation:
     """Only the names that this very request takes matter to the oracle; so most requests share the empty memory."""
     relevant = frozenset(claim for claim, _ in claims(description, decoded.document) if claim in memory.taken)
-    return _expect(description, request, Memory(taken=relevant))
+    # How it stands decides; which one it is does not, and would keep equal requests from sharing an expectation.
+    standing = replace(memory.standing, thing=None) if memory.standing is not None else None
+    return _expect(description, request, Memory(taken=relevant, standing=standing))
 
 
 def identifiers(description: Description, decoded: Decoded) -> frozenset[tuple[str, Json]]:
@@ -90,14 +97,22 @@ def identifiers_work(description: Description, decoded: Decoded, memory: Memory)
 class _Judge:
     """One exchange's observations, gathered."""
 
-    def __init__(self, description: Description, exchange: Exchange, expectation: Expectation, answer: Answer) -> None:
+    def __init__(
+        self,
+        description: Description,
+        exchange: Exchange,
+        expectation: Expectation,
+        answer: Answer,
+        standing: Standing | None,
+    ) -> None:
         self.description = description
         self.exchange = exchange
         self.expectation = expectation
         self.answer = answer
+        self.standing = standing
         self.observations: list[Observation] = []
 
-    # --- the three ends ---------------------------------------------------------------------------------------------
+    # --- the four ends ----------------------------------------------------------------------------------------------
 
     def broken(self) -> Judgement:
         """A 5xx or no answer: its weight depends on whether it comes again, which `campaign_judge` decides."""
@@ -116,6 +131,10 @@ class _Judge:
         meaning = self.description.gateway.meanings.get(family, "what the request names is not known to work there")
         return self._end(is_right=None, reason=f"{self.answer}: {meaning}")
 
+    def stranger(self) -> Judgement:
+        """An answer to a request for an operation that nobody describes, which shows only who listens."""
+        return self._end(is_right=None, reason=f"{self.answer}: to an operation that does not exist")
+
     def conclusive(self) -> Judgement:
         """The target decided on the request."""
         expectation, answer = self.expectation, self.answer
@@ -123,6 +142,8 @@ class _Judge:
             return self._end(is_right=True, reading=self._outcome_as_reading())
         if answer.kind == "success":
             self._success_body()
+            if self.standing is not None:
+                self._see_claims(shown_claims(self.description, answer.body, self.standing))
             if expectation.success:
                 if expectation.is_accept:
                     self._see("response.status", "pass")
@@ -149,6 +170,8 @@ class _Judge:
             return self._wrong(f"code {answer.row.name if answer.row else answer.code or 'none'}")
         for violation in expectation.violations[:1] if expectation.is_reject else ():
             self._see(violation.key, "pass")
+        if self.standing is not None and not expectation.violations:
+            self._see_claims(forgotten_claims(self.description, self.standing))
         return self._end(is_right=True, reading=self._reading())
 
     def _too_large(self) -> Judgement:
@@ -197,7 +220,10 @@ class _Judge:
 
     def _body(self, prefix: Literal["response", "error"], schema: Mapping[str, Json], allowed: str) -> None:
         """Content type, JSON, and each member against `schema`."""
-        for claim in body_claims(prefix, schema, self.answer, self.exchange.response, allowed):
+        self._see_claims(body_claims(prefix, schema, self.answer, self.exchange.response, allowed))
+
+    def _see_claims(self, claims: Iterable[Claim]) -> None:
+        for claim in claims:
             if claim.is_kept:
                 self._see(claim.key, "pass")
             else:

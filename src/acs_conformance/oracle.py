@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from acs_conformance import lifecycle
 from acs_conformance.description import Description
 from acs_conformance.message import RawRequest
+from acs_conformance.standing import Standing
 from acs_conformance.trait import Effect, Memory, Trait, traits
 from acs_conformance.violation import Violation, violations
 from acs_conformance.wire import Decoded, decode, with_value, without
@@ -58,10 +60,11 @@ def expect(
 ) -> Expectation:
     """What the contract allows as an answer to `request`."""
     decoded = decoded or decode(description, request)
-    plain = violations(description, decoded.document)
+    standing = memory.standing
+    plain = tuple(_found(description, decoded.document, standing))
     raised = traits(description, request, decoded, memory)
     if not raised:
-        return Expectation(success=not plain, refusals=_rows(plain), violations=plain)
+        return Expectation(success=not plain, refusals=_refusals(description, plain, standing), violations=plain)
     questions = tuple(dict.fromkeys(trait.question for trait in raised))
     if any(effect.word == "any" for trait in raised for effects in trait.readings.values() for effect in effects):
         return Expectation(success=True, refusals=frozenset(), violations=plain, questions=questions, anything=True)
@@ -71,12 +74,12 @@ def expect(
     refusals: set[str] = set()
     by_reading: dict[str, tuple[bool, frozenset[str]]] = {}
     for names, effects in _combinations(raised):
-        found = _apply(description, decoded.document, effects)
+        found = _apply(description, decoded.document, standing, effects)
         success = success or not found
-        refusals |= _rows(found)
+        refusals |= _refusals(description, found, standing)
         if len(questions) == 1:
             can_succeed, rows = by_reading.get(names[0], (False, frozenset()))
-            by_reading[names[0]] = (can_succeed or not found, rows | _rows(found))
+            by_reading[names[0]] = (can_succeed or not found, rows | _refusals(description, found, standing))
     return Expectation(
         success=success,
         refusals=frozenset(refusals),
@@ -115,7 +118,9 @@ def _combinations(raised: list[Trait]) -> Iterator[tuple[tuple[str, ...], tuple[
         )
 
 
-def _apply(description: Description, document: Mapping[str, Any], effects: tuple[Effect, ...]) -> list[Violation]:
+def _apply(
+    description: Description, document: Mapping[str, Any], standing: Standing | None, effects: tuple[Effect, ...]
+) -> list[Violation]:
     added = [effect.violation for effect in effects if effect.violation is not None]
     changed = document
     for effect in effects:
@@ -123,8 +128,31 @@ def _apply(description: Description, document: Mapping[str, Any], effects: tuple
             changed = with_value(changed, effect.location, effect.value)
         elif effect.word == "remove":
             changed = without(changed, effect.location)
-    return [*violations(description, changed), *added]
+    return _found(description, changed, standing, added)
 
 
-def _rows(found: tuple[Violation, ...] | list[Violation]) -> frozenset[str]:
-    return frozenset(row for violation in found for row in violation.refusals)
+def _found(
+    description: Description,
+    document: Mapping[str, Any],
+    standing: Standing | None,
+    added: Iterable[Violation] = (),
+) -> list[Violation]:
+    """The violations of a request; only one that has no other can be refused for the thing it names."""
+    found = [*violations(description, document), *added]
+    acts_on = description.acts_on
+    if found or acts_on is None or standing is None or standing.word not in ("unknown", "foreign"):
+        return found
+    world = (*description.world.missing, *description.world.forbidden)
+    key = lifecycle.same_key(standing.differs) if standing.differs else lifecycle.known_key(acts_on)
+    return [Violation(key=key, location=(acts_on.id,), refusals=world)]
+
+
+def _refusals(description: Description, found: Iterable[Violation], standing: Standing | None) -> frozenset[str]:
+    """The rows that may refuse a request with these violations.
+
+    Which of several errors is answered is open: where the thing may not be there either, that may be said instead.
+    """
+    rows = frozenset(row for violation in found for row in violation.refusals)
+    if rows and standing is not None and standing.word != "alive":
+        rows |= {*description.world.missing, *description.world.forbidden}
+    return rows

@@ -10,7 +10,10 @@ Cases are sent on first need. Under pytest-xdist the workers share one journal a
 
 from __future__ import annotations
 
+import argparse
 import os
+import secrets
+import shutil
 import signal
 import sys
 import tempfile
@@ -21,6 +24,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from acs_conformance.guard import Guard
     from acs_conformance.requirement import Requirement
     from acs_conformance.run import Run
     from acs_conformance.store import Store
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
 _EMULATOR = "emulator.txt"
 _STATE = pytest.StashKey["Session"]()
 _FOLDER = pytest.StashKey[Path]()
+_STARTED = pytest.StashKey[float]()
 _CODE_UNDECIDED = 3
 _EMULATOR_START_S = 20.0
 
@@ -48,7 +55,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--acs-seed", type=int, default=0, metavar="N", help="decides what is drawn")
     group.addoption("--acs-signature", choices=("v3", "v1"), help="how requests are signed; v3, if not given")
     group.addoption("--acs-run-id", metavar="ID", help="reproduces the identifiers of an earlier run")
-    group.addoption("--acs-max-requests", type=int, metavar="N", help="send no more than this")
+    group.addoption("--acs-max-jobs", type=_count, metavar="N", help="have no more created than this, 0 for nothing")
+    group.addoption(
+        "--acs-max-surprises", type=_count, default=1, metavar="N", help="invalid requests accepted when no job is left"
+    )
+    group.addoption("--acs-max-requests", type=_count, metavar="N", help="send no more than this")
+    group.addoption("--acs-max-seconds", type=float, metavar="N", help="stop sending after this")
+    group.addoption("--acs-deviations", metavar="FILE", help="accepted failures, beside those of the profile")
     group.addoption("--acs-report-dir", metavar="DIR", help="where the report goes; without it none is written")
     group.addoption("--acs-spec", metavar="DIR", help="folder with descriptions, instead of those that ship")
 
@@ -61,6 +74,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_FOLDER] = Path(worker["acs_folder"])
 
 
+def _count(text: str) -> int:
+    """A number of things, for an option."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0")
+    return int(text)
+
+
 class _XdistHooks:
     """Hooks of pytest-xdist, registered only where it is installed."""
 
@@ -70,7 +90,7 @@ class _XdistHooks:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist has no types
         """Give each worker the folder that all share, and the run's identity."""
-        node.workerinput["acs_folder"] = str(shared_folder(self._config))
+        node.workerinput["acs_folder"] = str(_folder(self._config))
         node.workerinput["acs_started_at"] = _started_at(self._config)
 
 
@@ -98,14 +118,16 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         _note_seen(config)
         return
     folder = config.stash.get(_FOLDER, None)
-    if folder is None:
+    if folder is None or not folder.exists():  # no test asked for anything of ours
         return
     try:
-        if (folder / "journal.jsonl").exists() and (_STATE in config.stash or config.getoption("--acs-report-dir")):
+        wanted = ("--acs-report-dir", "--acs-target", "--acs-profile")
+        if (folder / "journal.jsonl").exists() and (_STATE in config.stash or any(map(config.getoption, wanted))):
             _session(config).finish()  # the controller of xdist has no session of its own yet
     finally:
         _stop_emulator(folder)
     seen = _seen(config) | {note.name.partition("-")[0] for note in folder.glob("*-gw*")}
+    shutil.rmtree(folder, ignore_errors=True)
     if exitstatus == pytest.ExitCode.OK and ("undecided" in seen or seen == {"tolerated"}):
         session.exitstatus = _CODE_UNDECIDED
 
@@ -114,18 +136,20 @@ class Session:
     """The campaign of one pytest run, or of one worker's part in it."""
 
     def __init__(self, config: pytest.Config) -> None:
-        from acs_conformance.campaign import Limits
-        from acs_conformance.profile import load
+        from acs_conformance.budget import Limits
+        from acs_conformance.profile import load, load_deviations
         from acs_conformance.run import Options, Run
 
         worker: dict[str, Any] | None = getattr(config, "workerinput", None)
         self.config = config
         self.folder = shared_folder(config)
-        #: What became of the items: "passed", "undecided", or "tolerated" where that may be.
+        #: What became of the items: "passed", "undecided", or "tolerated" where that may be; failures that deviations
+        #: cover are "accepted".
         self.seen: set[str] = set()
         spec = config.getoption("--acs-spec")
         named = config.getoption("--acs-profile")
         profile = load(named, Path()) if named else None
+        accepted = config.getoption("--acs-deviations")
         options = Options(
             operations=tuple(config.getoption("--acs-operation")) or (profile.operations if profile else ()),
             target_url=config.getoption("--acs-target"),
@@ -134,7 +158,13 @@ class Session:
             seed=config.getoption("--acs-seed"),
             signature=config.getoption("--acs-signature") or (profile and profile.signature) or "v3",
             run_id=config.getoption("--acs-run-id") or _run_id(self.folder),
-            limits=Limits(max_requests=config.getoption("--acs-max-requests")),
+            deviations=load_deviations(Path(accepted)) if accepted else (),
+            limits=Limits(
+                max_jobs=config.getoption("--acs-max-jobs"),
+                max_surprises=config.getoption("--acs-max-surprises"),
+                max_requests=config.getoption("--acs-max-requests"),
+                max_seconds=config.getoption("--acs-max-seconds"),
+            ),
             spec_root=Path(spec) if spec else None,
         )
         self.options = options
@@ -153,11 +183,17 @@ class Session:
             outcome = self.run.outcome(self._reached(), store, is_complete=True)
             self._results = {result.requirement.id: result for result in outcome.results}
             self._findings = {name: found for found in outcome.report["findings"] for name in found["requirements"]}
+            self._accepted = _accepted(outcome.report)
             self._seen = len(store.exchanges)
-        return Judged(self, self._results[requirement.id], self._findings.get(requirement.id))
+        mine = requirement.id
+        return Judged(self, self._results[mine], self._findings.get(mine), self._accepted.get(mine, ""))
 
     def finish(self) -> None:
-        """Write the report, where one was asked for."""
+        """End what was created, and write the report where one was asked for."""
+        if self._campaign is not None and self._store is not None:
+            with self._store.lock:
+                self._campaign.close()
+        self._stop_jobs()
         wanted = self.config.getoption("--acs-report-dir")
         if wanted is None:
             return
@@ -173,14 +209,39 @@ class Session:
         if reporter is not None:
             reporter.write_line(f"report: {files['report.html']}")
 
+    def _stop_jobs(self) -> None:
+        """End what workers have created and not ended, such as one that was killed."""
+        if self.options.is_embedded:
+            return
+        from acs_conformance.run import recorder_for
+
+        target = self._reached()
+        recorder, sender = recorder_for(target, self.options.signature, self._guard(target))
+        left = [ending for ending in self.run.stop_all(recorder) if ending.may_live]
+        sender.close()
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if left and reporter is not None:
+            for ending in left:
+                reporter.write_line(ending.says)
+            reporter.write_line(f"something may still run: acs-conformance cleanup {self._intents_in()}")
+
+    def _guard(self, target: Target) -> Guard:
+        return self.run.guard(target, self.folder, self._intents_in())
+
+    def _intents_in(self) -> Path:
+        """Where intents are written down: beside the report, where a killed run's are looked for."""
+        wanted = self.config.getoption("--acs-report-dir")
+        return Path(wanted) if wanted is not None else self.folder
+
     def _engine(self) -> tuple[Any, Store]:
         if self._campaign is None or self._store is None:
             from acs_conformance.run import recorder_for
             from acs_conformance.store import Store
 
             self._store = Store(self.folder)
-            recorder, _ = recorder_for(self._reached(), self.run.options.signature)
-            self._campaign = self.run.campaign(recorder, self._store)
+            target = self._reached()
+            recorder, _ = recorder_for(target, self.run.options.signature, self._guard(target))
+            self._campaign = self.run.campaign(target, recorder, self._store)
         return self._campaign, self._store
 
     def _reached(self) -> Target:
@@ -199,13 +260,17 @@ class Session:
 class Judged:
     """One requirement's result, to be asserted on."""
 
-    def __init__(self, session: Session, result: Result, finding: dict[str, Any] | None) -> None:
+    def __init__(self, session: Session, result: Result, finding: dict[str, Any] | None, accepted: str) -> None:
         self.result = result
         self._session = session
         self._finding = finding
+        self._accepted = accepted
 
     def expect_pass(self) -> None:
-        """Pass, or fail with what was received and allowed; skip with the reason where nothing was decided."""
+        """Pass, or fail with what was received and allowed; skip with the reason where nothing was decided.
+
+        A failure that deviations cover is an expected one (xfail).
+        """
         __tracebackhide__ = True
         from acs_conformance.verdict import Verdict
 
@@ -213,6 +278,9 @@ class Judged:
         if result.verdict is Verdict.PASS:
             self._session.seen.add("passed")
             return
+        if result.verdict is Verdict.FAIL and self._accepted:
+            self._session.seen.add("accepted")
+            pytest.xfail(f"{self._accepted}; {result.reason}")
         if result.verdict is Verdict.FAIL:
             pytest.fail(_failure_text(result, self._finding), pytrace=False)
         if result.verdict is Verdict.ERROR:
@@ -221,6 +289,17 @@ class Judged:
             is_allowed = result.requirement.id in self._session.run.allowed
             self._session.seen.add("tolerated" if is_allowed else "undecided")
         pytest.skip(f"{result.verdict}: {result.reason}")
+
+
+def _accepted(report: Mapping[str, Any]) -> dict[str, str]:
+    """Requirement whose failures are covered -> until when, and why."""
+    from acs_conformance.report import deviations
+
+    return {
+        requirement["id"]: "; ".join(map(deviations.in_words, deviations.of_requirement(report, requirement)))
+        for requirement in report["requirements"]
+        if requirement["is_covered"]
+    }
 
 
 def _failure_text(result: Result, finding: dict[str, Any] | None) -> str:
@@ -263,17 +342,21 @@ def _session(config: pytest.Config) -> Session:
 
 def shared_folder(config: pytest.Config) -> Path:
     """The folder of the journal that all processes of this pytest run share."""
+    folder = _folder(config)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _folder(config: pytest.Config) -> Path:
+    """The same as a name: xdist tells it to every worker of every session, and most have no use for it."""
     if _FOLDER not in config.stash:
-        config.stash[_FOLDER] = Path(tempfile.mkdtemp(prefix="acs-conformance-"))
+        config.stash[_FOLDER] = Path(tempfile.gettempdir()) / f"acs-conformance-{secrets.token_hex(8)}"
     return config.stash[_FOLDER]
 
 
 def _started_at(config: pytest.Config) -> float:
     """One start for all processes, so that all render the same requests."""
-    marker = shared_folder(config) / "started-at"
-    if not marker.exists():
-        marker.write_text(repr(time.time()), encoding="ascii")
-    return float(marker.read_text(encoding="ascii"))
+    return config.stash.setdefault(_STARTED, time.time())
 
 
 def _run_id(folder: Path) -> str:

@@ -33,6 +33,8 @@ class Exchange:
     attempt: int = 0
     #: How it was signed, in words, where that is what was tested; else "".
     signing: str = ""
+    #: The operation that was called, where that is another one than the record's; else "".
+    action: str = ""
     #: Bytes of the request target as it was sent: what is recorded may be shorter.
     target_bytes: int = 0
     #: As sent, without the headers that sign it and with credentials in it redacted.
@@ -44,6 +46,8 @@ class Exchange:
     #: Unix seconds when it was sent, and seconds until the answer was read.
     sent_at: float = 0.0
     elapsed_s: float = 0.0
+    #: Seconds by which the clock of the target's things had been moved before.
+    moved_s: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as it stands in a journal and in report.json."""
@@ -54,9 +58,11 @@ class Exchange:
             "step": self.step,
             "attempt": self.attempt,
             "signing": self.signing,
+            "action": self.action,
             "target_bytes": self.target_bytes,
             "sent_at": round(self.sent_at, 6),
             "elapsed_s": round(self.elapsed_s, 6),
+            "moved_s": round(self.moved_s, 3),
             "request": {
                 "method": self.request.method,
                 "target": self.request.target,
@@ -89,6 +95,7 @@ class Exchange:
             step=data["step"],
             attempt=data["attempt"],
             signing=data["signing"],
+            action=data["action"],
             target_bytes=data["target_bytes"],
             request=RawRequest(
                 request["method"], request["target"], _headers(request["headers"]), _bytes(request["body"])
@@ -99,6 +106,7 @@ class Exchange:
             failure=data["failure"],
             sent_at=data["sent_at"],
             elapsed_s=data["elapsed_s"],
+            moved_s=data["moved_s"],
         )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from acs_conformance import lifecycle
 from acs_conformance.description import Description, Json, Node, Question, Statement
 from acs_conformance.errors import DescriptionError, SelectionError
 from acs_conformance.gateway_checks import Checks
@@ -21,7 +22,7 @@ from acs_conformance.gateway_checks import Checks
 REQUEST_KEYWORDS = ("type", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems")
 _RESPONSE_KEYWORDS = ("type", "enum", "pattern", "minLength", "minimum", "maximum", "minItems", "maxItems")
 
-Kind = Literal["request", "response", "error", "availability", "gateway"]
+Kind = Literal["request", "response", "error", "availability", "gateway", "lifecycle"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,12 @@ def derive(description: Description) -> tuple[Requirement, ...]:
     if description.checks is not None:
         plain = list(_of_gateway(description, description.checks))
     else:
-        plain = [*_of_request(description), *_of_relations(description), *_of_answers(description)]
+        plain = [
+            *_of_request(description),
+            *_of_relations(description),
+            *_of_things(description),
+            *_of_answers(description),
+        ]
     by_statement = {statement.id: set(expand(statement.requirements, plain)) for statement in description.statements}
     result = []
     for requirement in plain:
@@ -182,6 +188,35 @@ def _of_relations(description: Description) -> Iterator[Requirement]:
         yield _new(description, relation.key, "request", relation.of, claim, relation.line)
 
 
+def _of_things(description: Description) -> Iterator[Requirement]:
+    d, acts_on = description, description.acts_on
+    if acts_on is None:
+        return
+    thing, id_, line = acts_on.thing, acts_on.id, description.nodes[acts_on.id].line
+    yield _new(d, lifecycle.known_key(acts_on), "request", id_, f"{id_} names a {thing} that exists", line)
+    for name in acts_on.same:
+        claim = f"{name} is that which the {thing} was created with"
+        yield _new(d, lifecycle.same_key(name), "request", name, claim, d.nodes[name].line)
+    if acts_on.shows is None:
+        return
+    shows, line = acts_on.shows, d.success_line
+    path = f"response.{shows.at}"
+    key, claim = lifecycle.as_created_key(f"{shows.at}.{shows.id}"), f"{shows.id} is that of the {thing} asked for"
+    yield _new(d, key, "lifecycle", f"{path}.{shows.id}", claim, line)
+    for member in lifecycle.repeated(d):
+        number = "the number of items in " if member.given.type == "array" else ""
+        claim = f"{number}{member.shown} is as it was given to {acts_on.creator.operation}"
+        yield _new(d, lifecycle.as_created_key(member.shown), "lifecycle", f"response.{member.shown}", claim, line)
+    state, ended = f"{path}.{shows.state}", " or ".join(shows.ended)
+    claims = {"alive": f"a {thing} is not {ended} before it is ended or idle for its time"}
+    if acts_on.ender is not None:
+        claims["ended"] = f"a {thing} is {ended} after {acts_on.ender.operation}, and stays so"
+    if acts_on.creator.creates is not None and acts_on.creator.creates.idle_limit is not None:
+        claims["idle"] = f"a {thing} is {ended} after it has been idle longer than {acts_on.creator.creates.idle_limit}"
+    for word, claim in claims.items():
+        yield _new(d, lifecycle.state_key(acts_on, word), "lifecycle", state, claim, line)
+
+
 def _of_answers(description: Description) -> Iterator[Requirement]:
     d = description
     yield _new(d, "response.status", "response", "", f"a valid request answers {d.success_status}", d.success_line)
@@ -195,6 +230,9 @@ def _of_answers(description: Description) -> Iterator[Requirement]:
         first = next(iter(d.errors.values()))
         yield from _of_members(d, "error", first.schema, line, skip=("Code.pattern", "Code.enum"))
     answering = {*d.refusals.absent, *d.refusals.vacant, *d.refusals.other}
+    if d.acts_on is not None and {node.path for node in d.parameters} <= {d.acts_on.id, *d.acts_on.same}:
+        # What is malformed names nothing that exists, and a target may always say that instead.
+        answering = {*d.refusals.absent}
     for row in d.errors.values():
         claim = f"{row.name} comes with status {row.status} and a code of its form"
         yield _new(d, f"error.{row.name}", "error", "", claim, row.line, conditional=row.name not in answering)
@@ -211,10 +249,13 @@ def _of_members(
 ) -> Iterator[Requirement]:
     for name, member in schema.get("properties", {}).items():
         path = f"{prefix}.{name}"
-        if name in schema.get("required", []):
+        is_required = name in schema.get("required", [])
+        if is_required:
             yield _new(description, f"{path}.required", _kind(path), path, f"{path} is present", line)
         skipped = tuple(entry.partition(".")[2] for entry in skip if entry.startswith(f"{name}."))
-        yield from _of_value(description, path, member, line, skipped)
+        for each in _of_value(description, path, member, line, skipped):
+            # What need not be there may never be, and then shows nothing.
+            yield each if is_required else dataclasses.replace(each, conditional=True)
 
 
 def _of_value(

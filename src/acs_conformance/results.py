@@ -6,8 +6,9 @@ the same for the same journal, whoever ran it.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from acs_conformance.campaign_judge import CampaignJudgement, judge_campaign
 from acs_conformance.cases import Plan
 from acs_conformance.cases.case import Case
 from acs_conformance.description import Description
+from acs_conformance.deviation import Deviation, Review, Reviewed, review
 from acs_conformance.findings import Again, diagnosis, of_readings, of_requirements
 from acs_conformance.gateway_checks import Scheme
 from acs_conformance.record import Exchange
@@ -43,6 +45,8 @@ class RunInfo:
     target_option: str = ""
     #: The pattern that selected requirements, or "".
     only: str = ""
+    #: How a command line names the profile; "" for a target without one.
+    profile: str = ""
     #: How requests are signed, where that is not what is tested.
     signature: Scheme = "v3"
     #: Name of a secret in a description -> the environment's variable that holds it.
@@ -65,6 +69,9 @@ def assemble(
     cases: Mapping[str, Case],
     exchanges: Sequence[Exchange],
     *,
+    called: Mapping[str, Description] | None = None,
+    skipped: Mapping[str, str] | None = None,
+    unsent: Mapping[str, str] | None = None,
     stopped: str = "",
     is_complete: bool = True,
     now: float,
@@ -72,6 +79,7 @@ def assemble(
     baseline: Mapping[str, str] | None = None,
     allowed: Collection[str] = (),
     self_check: Mapping[str, Any] | None = None,
+    deviations: Sequence[Deviation] = (),
 ) -> Outcome:
     """Judge what has been recorded and put it into the shape of a report.
 
@@ -81,6 +89,9 @@ def assemble(
         selected: operation -> the requirements that were asked for.
         cases: by id, planned and explaining ones.
         exchanges: all so far.
+        called: every operation that was called, those that are tested among them; None: just these.
+        skipped: operation -> why its cases were not all sent.
+        unsent: id of a case that was not sent to its end -> why.
         stopped: why the run ended early, or "".
         is_complete: whether the run has ended.
         now: Unix seconds.
@@ -88,20 +99,29 @@ def assemble(
         baseline: question id -> the reading in an earlier report; one that has changed since is a finding.
         allowed: ids of requirements that may stay undecided.
         self_check: what the same plan found among seeded faults, or None where that was not asked.
+        deviations: differences that are accepted; the day that counts is the one on which the run began.
     """
     descriptions = {plan.description.operation: plan.description for plan in plans}
-    judged = judge_campaign(descriptions, cases, exchanges)
+    judged = judge_campaign({**(called or {}), **descriptions}, cases, exchanges)
     pending = "the run has not ended" if not is_complete and not stopped else stopped
+    reasons = {aspect: why for name, why in (unsent or {}).items() if name in cases for aspect in cases[name].aspects}
     results: list[Result] = []
     for plan in plans:
         chosen = frozenset(requirement.id for requirement in selected[plan.description.operation])
-        judged_all = verdicts(requirements_of.derive(plan.description), plan.aspects, judged, stopped=pending)
+        requirements = requirements_of.derive(plan.description)
+        why = pending or (skipped or {}).get(plan.description.operation, "")
+        if plan.description.operation in judged.absent:  # nothing of it can be shown, and nothing has to be
+            requirements = tuple(dataclasses.replace(each, conditional=True) for each in requirements)
+        judged_all = verdicts(requirements, plan.aspects, judged, stopped=why, unsent=reasons)
         # A selection says what is tested; a failure that was seen on the way is never left out.
         results += [r for r in judged_all if r.requirement.id in chosen or r.verdict is Verdict.FAIL]
-    code = exit_code(results, allowed, has_error=has_error)
+    today = datetime.fromtimestamp(info.started_at, UTC).date()
+    reviewed = review(deviations, results, today, is_whole=is_complete and "#" not in info.only)
+    code = exit_code(results, allowed, covered=reviewed.covered, has_error=has_error)
     by_number = {exchange.number: exchange for exchange in exchanges}
+    everything = {**(called or {}), **descriptions}
     again = Again(command=_command(info), run_id=info.run_id, secrets=info.secret_variables)
-    findings = of_requirements(descriptions, results, judged, by_number, again)
+    findings = of_requirements(everything, results, judged, by_number, again, reviewed)
     changed = of_readings(descriptions, judged, by_number, baseline or {}, again)
     if changed:
         code = ExitCode.FAILED
@@ -123,23 +143,32 @@ def assemble(
             "stopped": stopped,
             "exit_code": int(code),
             "verdict": _overall(code),
-            "diagnosis": diagnosis(results, findings, judged, stopped, allowed),
+            "diagnosis": diagnosis(results, findings, judged, stopped, allowed, (unsent or {}).values()),
             "counts": {str(verdict): counts.get(str(verdict), 0) for verdict in Verdict},
+            "covered": len(reviewed.covered),
             "selected": len(results),
             "exercised": sum(result.passed + result.failed > 0 for result in results),
             "conclusive": sum(result.verdict in (Verdict.PASS, Verdict.FAIL) for result in results),
             "self_check": dict(self_check) if self_check is not None else None,
         },
-        "target": {"url": info.target_url, "kind": info.target_kind, "option": info.target_option},
+        "target": {
+            "url": info.target_url,
+            "kind": info.target_kind,
+            "option": info.target_option,
+            "profile": info.profile,
+        },
         "descriptions": [_description(description) for description in descriptions.values()],
         "statements": [row for description in descriptions.values() for row in _statements(description, results)],
-        "requirements": [_requirement(result) for result in results],
+        "requirements": [_requirement(result, reviewed) for result in results],
         "readings": _readings(descriptions, judged),
         "findings": [*findings, *changed],
+        "deviations": [_deviation(each) for each in reviewed.deviations],
         "exchanges": [_exchange(exchange, judged) for exchange in sorted(exchanges, key=lambda e: e.number)],
         "budget": {
             "requests": len(exchanges),
             "accepted": sum(judgement.is_accepted for judgement in judged.judgements.values()),
+            "created": dict(judged.created),
+            "ended": dict(judged.ended),
             "planned_cases": sum(len(plan.cases) for plan in plans),
             "decided_cases": sum(result.status != "inconclusive" for result in judged.results.values()),
         },
@@ -177,7 +206,7 @@ def _description(description: Description) -> dict[str, Any]:
     }
 
 
-def _statements(description: Description, results: Iterable[Result]) -> list[dict[str, Any]]:
+def _statements(description: Description, results: Collection[Result]) -> list[dict[str, Any]]:
     by_statement: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         if result.requirement.operation == description.operation:
@@ -185,7 +214,7 @@ def _statements(description: Description, results: Iterable[Result]) -> list[dic
                 by_statement[name].append(result)
     found = []
     for statement in description.statements:
-        mine = by_statement[statement.id]
+        mine = [*by_statement[statement.id], *(r for r in results if r.requirement.id in statement.elsewhere)]
         counting = [result for result in mine if result.counts]
         worst = max((result.verdict for result in counting), default=Verdict.NONE)
         if worst is Verdict.PASS and any(result.verdict is Verdict.NONE for result in counting):
@@ -207,7 +236,7 @@ def _statements(description: Description, results: Iterable[Result]) -> list[dic
     return found
 
 
-def _requirement(result: Result) -> dict[str, Any]:
+def _requirement(result: Result, reviewed: Review) -> dict[str, Any]:
     requirement = result.requirement
     return {
         "id": requirement.id,
@@ -226,6 +255,28 @@ def _requirement(result: Result) -> dict[str, Any]:
         "passed": result.passed,
         "failed": result.failed,
         "evidence": list(result.evidence),
+        "failures": [
+            {**failure._asdict(), "failed": count, "deviation": reviewed.spoken_of.get((requirement.id, failure))}
+            for failure, count in reviewed.failures[requirement.id].items()
+        ],
+        "is_covered": requirement.id in reviewed.covered,
+    }
+
+
+def _deviation(reviewed: Reviewed) -> dict[str, Any]:
+    deviation = reviewed.deviation
+    return {
+        "requirements": list(deviation.requirements),
+        "cause": deviation.cause,
+        "answer": deviation.answer,
+        "reason": deviation.reason,
+        "until": deviation.until.isoformat(),
+        "days_left": reviewed.days_left,
+        "source": deviation.place,
+        "state": reviewed.state,
+        "occurred": list(reviewed.occurred),
+        "gone": list(reviewed.gone),
+        "notice": reviewed.notice,
     }
 
 
@@ -233,6 +284,8 @@ def _readings(descriptions: Mapping[str, Description], judged: CampaignJudgement
     questions = {d.id(q.key): (d, q) for d in descriptions.values() for q in d.questions}
     found = []
     for record in judged.readings:
+        if record.question not in questions:
+            continue  # of an operation that was called and not tested
         description, question = questions[record.question]
         found.append(
             {

@@ -17,23 +17,30 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from acs_conformance import __version__, requirement, spec_folder, target
-from acs_conformance.campaign import Campaign, Limits, Progress, Stopped
+from acs_conformance import budget, intents, lifecycle, requirement, spec_folder, target
+from acs_conformance.budget import Budget, Limits
+from acs_conformance.campaign import Campaign, Progress, Stopped
 from acs_conformance.cases import Depth, Plan, plan
 from acs_conformance.cases.case import Case, requirement_of
 from acs_conformance.cases.render import Context
 from acs_conformance.description import Description
+from acs_conformance.deviation import Deviation
 from acs_conformance.errors import SelectionError, UsageError
 from acs_conformance.exchange import Recorder
 from acs_conformance.gateway_checks import Scheme
+from acs_conformance.guard import Guard, Place
 from acs_conformance.http_sender import HttpSender
+from acs_conformance.intents import Intents
 from acs_conformance.pace import Pace
 from acs_conformance.profile import Profile
 from acs_conformance.requirement import Requirement
 from acs_conformance.results import Outcome, RunInfo, assemble
 from acs_conformance.signer import Signer
+from acs_conformance.spec_folder import Shelf
+from acs_conformance.stopping import Ending, stop_all
 from acs_conformance.store import Store
 from acs_conformance.target import Target
+from acs_conformance.version import __version__
 
 _RUN_ID = re.compile(r"[a-z0-9]{1,12}", re.ASCII)
 
@@ -59,12 +66,17 @@ class Options:
     only: str | None = None
     #: Patterns of requirement ids, beside those of the profile, that may stay undecided.
     allowed: tuple[str, ...] = ()
+    #: Differences that are accepted, beside those of the profile.
+    deviations: tuple[Deviation, ...] = ()
     run_id: str | None = None
+    #: What may be spent; where a profile says less, that holds.
     limits: Limits = field(default_factory=Limits)
     #: An earlier report.json whose readings of open questions are expected.
     baseline: Path | None = None
     #: Whether the report says what the same plans find among seeded faults.
     has_self_check: bool = False
+    #: Requests that are under way at the same time.
+    concurrency: int = 1
     #: Folder of further descriptions, or None for those that ship.
     spec_root: Path | None = None
 
@@ -91,13 +103,20 @@ class Run:
         if not _RUN_ID.fullmatch(self.run_id):
             raise UsageError(f"--run-id {self.run_id!r}: use 1 to 12 lower-case letters and digits")
         self._baseline = readings_in(options.baseline) if options.baseline is not None else {}
-        known = spec_folder.folders(options.spec_root or spec_folder.shipped_root())
-        if not known:
+        self._shelf = Shelf(options.spec_root)
+        if not self._shelf.folders:
             raise UsageError(f"{options.spec_root}: no operation is described there")
         names = options.operations or spec_folder.names(options.spec_root)
-        self.descriptions: dict[str, Description] = {name: self._load(name) for name in dict.fromkeys(names)}
+        loaded = [self._load(name) for name in dict.fromkeys(names)]
+        # What creates things is tested before what acts on them, and the gateway last.
+        loaded.sort(key=lambda each: (each.checks is not None, each.acts_on is not None))
+        self.descriptions: dict[str, Description] = {each.operation: each for each in loaded}
+        enders = [self._shelf.ender(each) for each in loaded if each.checks is None]
+        #: Every operation that may be called.
+        self.called = lifecycle.called([*(each for each in enders if each is not None), *loaded])
         for description in self.descriptions.values():
             requirement.check_statements(description)
+        self.limits = options.limits.within(options.profile.budget) if options.profile is not None else options.limits
         self.allowed: frozenset[str] = self._allowed()
         everything = [r for description in self.descriptions.values() for r in requirement.derive(description)]
         chosen = requirement.select(everything, options.only)
@@ -110,28 +129,45 @@ class Run:
     def _allowed(self) -> frozenset[str]:
         """Ids of the requirements that may stay undecided; the profile is held to the descriptions on the way."""
         profile = self.options.profile
-        if profile is None and not self.options.allowed:
+        if profile is None and not self.options.allowed and not self.options.deviations:
             return frozenset()
-        root = self.options.spec_root
-        known = [self.descriptions.get(name) or spec_folder.load(name, root) for name in spec_folder.names(root)]
+        known = [
+            self.descriptions.get(name) or self._shelf.load(name) for name in spec_folder.names(self.options.spec_root)
+        ]
         if profile is not None:
             profile.check_against(known)
         patterns = (*self.options.allowed, *(profile.may_stay_inconclusive if profile is not None else ()))
-        requirements = requirement.by_id(known).values()
-        return frozenset(each.id for pattern in patterns for each in requirement.select(requirements, pattern))
+        requirements = requirement.by_id(known)
+        for deviation in self.options.deviations:
+            deviation.check_against(requirements)
+        return frozenset(each.id for pattern in patterns for each in requirement.select(requirements.values(), pattern))
+
+    @property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """The differences that are accepted at the target."""
+        profile = self.options.profile
+        return (*(profile.deviations if profile is not None else ()), *self.options.deviations)
 
     def _load(self, name: str) -> Description:
-        description = spec_folder.load(name, self.options.spec_root)
-        if description.checks is None:
-            return description
-        # A target on this machine may be a stand-in without a gateway; one that is asked for has to be there.
+        description = self._shelf.load(name)
+        # A target on this machine may be a stand-in for some operations, without a gateway; what is asked for by name
+        # has to be there.
         is_demanded = name in self.options.operations or self.options.is_embedded
-        return replace(description, checks=replace(description.checks, are_demanded=is_demanded))
+        if description.checks is not None:
+            return replace(description, checks=replace(description.checks, are_demanded=is_demanded))
+        if description.acts_on is not None:
+            return replace(description, acts_on=replace(description.acts_on, is_demanded=is_demanded))
+        return description
 
     @cached_property
     def served(self) -> dict[str, Description]:
         """What the embedded emulator serves: every operation that is described."""
-        return spec_folder.load_all(self.options.spec_root)
+        return {name: self._shelf.load(name) for name in self._shelf.folders}
+
+    @cached_property
+    def enders(self) -> dict[str, Description]:
+        """Name of each operation that creates something and can be undone -> the one that ends what it created."""
+        return self._shelf.enders()
 
     def _plan(self, description: Description) -> Plan:
         whole = plan(description, self.options.depth, self.options.seed, self.options.wild, self.options.burst)
@@ -174,15 +210,54 @@ class Run:
             started_at=self.started_at,
             target_option=chosen.option,
             only=self.options.only or "",
+            profile=self.options.profile.given_as if self.options.profile is not None else "",
             signature=self.options.signature,
             secret_variables=self.options.profile.secret_variables if self.options.profile is not None else {},
         )
 
-    def campaign(self, recorder: Recorder, store: Store, progress: Progress | None = None) -> Campaign:
+    def campaign(
+        self, chosen: Target, recorder: Recorder | Sequence[Recorder], store: Store, progress: Progress | None = None
+    ) -> Campaign:
         """The engine, on top of what the store holds already."""
         return Campaign(
-            self.plans, recorder, self.context, journal=store, limits=self.options.limits, progress=progress
+            self.plans,
+            recorder,
+            self.context,
+            journal=store,
+            beside=self.called.values(),
+            progress=progress,
+            wait=chosen.advance,
         )
+
+    def guard(self, chosen: Target, folder: Path, intents_in: Path | None = None) -> Guard:
+        """What counts and writes down what is sent, with all who name the same folder.
+
+        Args:
+            chosen: the target.
+            folder: where is counted.
+            intents_in: where intents are written down; None: there too.
+
+        Raises:
+            ReportError: a folder can't be written.
+        """
+        profile = self.options.profile
+        return Guard(
+            intents=Intents((intents_in or folder) / intents.FILE, is_durable=not self.options.is_embedded),
+            place=Place(
+                url=chosen.url,
+                profile=profile.given_as if profile is not None else "",
+                is_embedded=self.options.is_embedded,
+            ),
+            enders=self.enders,
+            budget=Budget(self.limits, folder / budget.FILE),
+        )
+
+    def stop_all(self, recorder: Recorder) -> Iterator[Ending]:
+        """End what this campaign has created and not ended, and tell what became of each."""
+        guard = recorder.guard
+        if guard is not None and guard.intents is not None:
+            own = [intent for intent in guard.intents.unsettled() if intent.url == guard.place.url]
+            yield from stop_all(own, self.enders, recorder, self.context)
 
     def outcome(self, chosen: Target, store: Store, *, is_complete: bool, has_error: bool = False) -> Outcome:
         """Judge what the store holds; a complete run is also checked against seeded faults, where that was asked."""
@@ -195,6 +270,9 @@ class Run:
             self.selected,
             planned | store.added,
             store.exchanges,
+            called=self.called,
+            skipped=store.skipped,
+            unsent=store.unsent,
             stopped=store.stopped,
             is_complete=is_complete,
             now=now,
@@ -202,6 +280,7 @@ class Run:
             baseline=self._baseline,
             allowed=self.allowed,
             self_check=check,
+            deviations=self.deviations,
         )
 
     def _self_check(self) -> dict[str, Any]:
@@ -263,9 +342,12 @@ def given_target(options: Options) -> Target | None:
     Raises:
         UsageError: it may not be tested, or what it needs is not there.
     """
+    is_limited = options.limits.max_jobs is not None
     if options.profile is not None:
-        return target.from_profile(options.profile, os.environ)
-    return target.from_url(options.target_url, os.environ) if options.target_url is not None else None
+        return target.from_profile(options.profile, os.environ, is_limited=is_limited)
+    if options.target_url is not None:
+        return target.from_url(options.target_url, os.environ, is_limited=is_limited)
+    return None
 
 
 @contextmanager
@@ -282,12 +364,29 @@ def reached(options: Options, descriptions: dict[str, Description]) -> Iterator[
 
     keys = target.EMULATOR_CREDENTIALS
     settings = Settings(access_keys=AccessKeys(secrets={keys.access_key_id: keys.access_key_secret}))
-    with running(Emulator(descriptions, settings=settings)) as address:
-        yield Target(url=address, kind="embedded emulator", credentials=keys)
+    emulator = Emulator(descriptions, settings=settings)
+
+    def advance(seconds: float) -> float:
+        emulator.advance(seconds)
+        return seconds
+
+    with running(emulator) as address:
+        yield Target(url=address, kind="embedded emulator", credentials=keys, advance=advance)
 
 
-def recorder_for(chosen: Target, scheme: Scheme = "v3") -> tuple[Recorder, HttpSender]:
+def recorders_for(
+    chosen: Target, scheme: Scheme, guard: Guard | None, count: int
+) -> tuple[list[Recorder], list[HttpSender]]:
+    """Recorders that send to `chosen` at the same time at the pace of one, and the senders to close afterwards."""
+    pace = Pace(chosen.pace)
+    both = [recorder_for(chosen, scheme, guard, pace) for _ in range(count)]
+    return [recorder for recorder, _ in both], [sender for _, sender in both]
+
+
+def recorder_for(
+    chosen: Target, scheme: Scheme = "v3", guard: Guard | None = None, pace: Pace | None = None
+) -> tuple[Recorder, HttpSender]:
     """A recorder that sends to `chosen`, and the sender to close afterwards."""
     sender = HttpSender(chosen.url, user_agent=f"acs-conformance/{__version__}", route=chosen.route)
     signer = Signer(chosen.credentials, chosen.host, scheme=scheme)
-    return Recorder(sender, signer, hidden=chosen.hidden, pace=Pace(chosen.pace)), sender
+    return Recorder(sender, signer, hidden=chosen.hidden, pace=pace or Pace(chosen.pace), guard=guard), sender

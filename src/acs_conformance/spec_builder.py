@@ -7,14 +7,13 @@ can't say is checked here: that names stand for something, and by `spec_checks` 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from acs_conformance import source, spec_checks
 from acs_conformance.description import (
-    Creates,
     Description,
     ErrorRow,
     Gateway,
@@ -29,6 +28,7 @@ from acs_conformance.description import (
 from acs_conformance.errors import DescriptionError
 from acs_conformance.source import Source
 from acs_conformance.spec_statements import statements_of
+from acs_conformance.spec_things import SpecThings
 
 _NODE_ONLY = ("description", "examples", "x-identifier", "x-derived", "properties", "items")
 
@@ -54,14 +54,26 @@ class _Place:
 
 
 class Builder:
-    """One pass over one operation's documents; each method returns a part of the model."""
+    """One pass over one operation's documents; each method returns a part of the model.
 
-    def __init__(self, api: Source, statements: Source, shared: tuple[Path, Gateway], folder: Path, root: Path) -> None:
+    `find` gives the operation beside it that does something ("creates", "ends") to a kind of thing.
+    """
+
+    def __init__(
+        self,
+        api: Source,
+        statements: Source,
+        shared: tuple[Path, Gateway],
+        folder: Path,
+        root: Path,
+        find: Callable[[str, str], Description | None],
+    ) -> None:
         self.api = api
         self.statements = statements
         self.shared, self.gateway = shared
         self.folder = folder
         self.root = root
+        self.find = find
         (self.http_path,) = api.data["paths"]
         (self.method,) = api.data["paths"][self.http_path]
         self.operation: dict[str, Any] = api.data["paths"][self.http_path][self.method]
@@ -83,6 +95,7 @@ class Builder:
         request_schema = self._request()
         success_schema, errors = self._responses()
         relations = self._relations()
+        things = SpecThings(self.api, self.base, self.operation, self.nodes, self.find)
         description = Description(
             operation=name,
             product=self.folder.parent.parent.name,
@@ -102,7 +115,8 @@ class Builder:
             questions=(*self._questions(relations, errors), *self.gateway.questions),
             refusals=Refusals(**self._rows("x-refusals", errors)),
             world=World(**self._rows("x-world", errors)),
-            creates=self._creates(success_schema),
+            creates=things.creates(success_schema),
+            acts_on=things.acts_on(success_schema),
             gateway=self.gateway,
             statements=statements_of(self.statements),
             file=self._relative(self.api.path),
@@ -308,10 +322,12 @@ class Builder:
             key = entry["id"]
             if key in result:
                 raise self.api.error(f"{pointer}/id", f"repeats the question {key}")
-            breaks = entry.get("breaks")
+            breaks, is_of_ended = entry.get("breaks"), entry.get("ended", False)
+            if is_of_ended and "x-acts-on" not in self.operation:
+                raise self.api.error(f"{pointer}/ended", "asks about a thing, but there is no x-acts-on")
             if breaks is not None and (breaks not in open_relations or open_relations[breaks].open != key):
                 raise self.api.error(f"{pointer}/breaks", f"no relation {breaks} says `open: {key}`")
-            if not breaks:
+            if not breaks and not is_of_ended:
                 node = self.nodes[self._path(entry["at"], f"{pointer}/at")]
                 for keyword, reason in spec_checks.question_problems(node, entry):
                     raise self.api.error(f"{pointer}/{keyword}", reason)
@@ -319,12 +335,13 @@ class Builder:
                 key=key,
                 question=entry["question"],
                 readings=tuple(self._readings(entry["readings"], f"{pointer}/readings", errors)),
-                trait="relation" if breaks else "schema",
-                at=None if breaks else entry["at"],
+                trait="relation" if breaks else "ended" if is_of_ended else "schema",
+                at=entry.get("at"),
                 matches=entry.get("matches"),
                 probes=tuple(entry.get("probes", ())),
                 unless_derived=entry.get("unless-derived", False),
                 breaks=breaks,
+                may_differ=entry.get("may-differ", False),
                 line=self.api.line(pointer),
             )
         for relation in open_relations.values():
@@ -345,24 +362,6 @@ class Builder:
                         f"{pointer}/{source.escape(name)}", spec_checks.unknown("error row", row, errors)
                     )
             yield Reading(name=name, effect="refuse", refusals=tuple(effect["refuse"]))
-
-    def _creates(self, success: Mapping[str, Json]) -> Creates | None:
-        entry = self.operation.get("x-creates")
-        if entry is None:
-            return None
-        pointer = f"{self.base}/x-creates"
-        if entry["id"] not in success.get("properties", {}):
-            raise self.api.error(f"{pointer}/id", f"{entry['id']} is not in the success body")
-        if success["properties"][entry["id"]]["type"] != "string":
-            raise self.api.error(f"{pointer}/id", f"{entry['id']} is no text")
-        for name, value in entry.get("short-lived", {}).items():
-            at = f"{pointer}/short-lived/{source.escape(name)}"
-            node = self.nodes[self._path(name, at)]
-            if not node.is_parameter:
-                raise self.api.error(at, "is no parameter")
-            for reason in spec_checks.value_problems(node.schema, value):
-                raise self.api.error(at, reason)
-        return Creates(thing=entry["thing"], id=entry["id"], short_lived=entry.get("short-lived", {}))
 
     # --- identity -----------------------------------------------------------------------------------------------
 

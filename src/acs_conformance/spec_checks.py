@@ -42,7 +42,8 @@ _OF_ANSWERS = frozenset(
         *("enum", "pattern", "minLength", "minimum", "maximum", "minItems", "maxItems"),
     }
 )
-_FOR_PEOPLE = frozenset({"description", "examples"})
+# `format` says which members are credentials; nothing is claimed by it.
+_FOR_PEOPLE = frozenset({"description", "examples", "format"})
 
 #: Items beyond which no list fits into a request target, however short they are.
 _MOST_ITEMS = 10_000

@@ -16,8 +16,9 @@ from jsonschema.exceptions import best_match
 from jsonschema.protocols import Validator
 
 from acs_conformance import source, spec_checks, spec_gateway
-from acs_conformance.description import Description, Diagnosis, Gateway, Question, Reading
+from acs_conformance.description import Description, Gateway, Question, Reading
 from acs_conformance.errors import DescriptionError, SelectionError
+from acs_conformance.gateway_checks import Diagnosis
 from acs_conformance.source import Source
 from acs_conformance.spec_builder import Builder
 from acs_conformance.spec_gateway import GATEWAY
@@ -66,49 +67,105 @@ def load(operation: str, root: Path | None = None) -> Description:
         SelectionError: there is no such operation.
         DescriptionError: its folder is broken.
     """
-    root = root or shipped_root()
-    known = folders(root)
-    if operation == GATEWAY and known:
-        return load_gateway(root)
-    if operation not in known:
-        raise SelectionError("operation", operation, (*known, GATEWAY))
-    return load_folder(known[operation], root)
+    return Shelf(root).load(operation)
 
 
 def load_all(root: Path | None = None) -> dict[str, Description]:
     """Every description under `root`, by operation name."""
-    root = root or shipped_root()
-    found = folders(root)
-    if not found:
-        raise DescriptionError(root, 0, "", "no operation is described there")
-    return {name: load_folder(folder, root) for name, folder in found.items()}
+    shelf = Shelf(root)
+    if not shelf.folders:
+        raise DescriptionError(shelf.root, 0, "", "no operation is described there")
+    return {name: shelf.load(name) for name in shelf.folders}
 
 
-def load_folder(folder: Path, root: Path) -> Description:
-    """The description in one operation's folder.
+def enders(root: Path | None = None) -> dict[str, Description]:
+    """Name of each operation under `root` that creates something -> the operation that ends it, if there is one."""
+    return Shelf(root).enders()
+
+
+class Shelf:
+    """The descriptions under a folder, each read once, when it is asked for."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        """Look for folders; nothing is read.
+
+        Raises:
+            DescriptionError: `root` is no folder, or two folders describe one operation.
+        """
+        self.root = root or shipped_root()
+        self.folders = folders(self.root)
+        self._descriptions: dict[str, Description] = {}
+        self._documents: dict[Path, Source] = {}
+
+    def load(self, operation: str) -> Description:
+        """The description of `operation`, or of the gateway.
+
+        Raises:
+            SelectionError: there is no such operation.
+            DescriptionError: its folder is broken.
+        """
+        if operation == GATEWAY and self.folders:
+            return load_gateway(self)
+        if operation not in self.folders:
+            raise SelectionError("operation", operation, (*self.folders, GATEWAY))
+        if operation not in self._descriptions:
+            self._descriptions[operation] = self._load(self.folders[operation])
+        return self._descriptions[operation]
+
+    def ender(self, description: Description) -> Description | None:
+        """The operation that ends what `description` creates, if there is one."""
+        if description.creates is None:
+            return None
+        return self._beside(self.folders[description.operation], "ends", description.creates.thing)
+
+    def enders(self) -> dict[str, Description]:
+        """Name of each operation that creates something -> the operation that ends it, if there is one."""
+        found = {name: self.ender(self.load(name)) for name in self.folders}
+        return {name: ender for name, ender in found.items() if ender is not None}
+
+    def _load(self, folder: Path) -> Description:
+        schemas = shipped_root() / "_common"  # the engine's own: what it reads does not depend on the folder
+        common = self.root / "_common"
+        if not common.is_dir():
+            common = schemas
+        statements = _read(folder / "statements.yaml", schemas / "statements.schema.json")
+        shared = _read(common / "rpc.yaml", schemas / "rpc.schema.json")
+
+        def find(does: str, thing: str) -> Description | None:
+            return self._beside(folder, does, thing)
+
+        api = self._document(folder)
+        built = Builder(api, statements, (shared.path, _gateway(shared)), folder, self.root, find).build()
+        _opened[built] = folder
+        return built
+
+    def _beside(self, folder: Path, does: str, thing: str) -> Description | None:
+        """The operation of the same product and version that creates or ends a kind of thing."""
+        for name, other in self.folders.items():
+            if other.parent == folder.parent and other != folder:
+                ((operation,),) = (methods.values() for methods in self._document(other).data["paths"].values())
+                entry = operation.get("x-creates" if does == "creates" else "x-acts-on", {})
+                if entry.get("thing") == thing and (does == "creates" or does in entry):
+                    return self.load(name)
+        return None
+
+    def _document(self, folder: Path) -> Source:
+        if folder not in self._documents:
+            file = folder / "openapi.yaml"
+            self._documents[folder] = _read(file, shipped_root() / "_common" / "operation.schema.json")
+        return self._documents[folder]
+
+
+def load_gateway(shelf: Shelf) -> Description:
+    """The description of the gateway, its checks carried by an operation that needs nothing and leaves nothing behind.
+
+    Where there is none, by one that needs nothing: what it creates, it creates twice at the most.
 
     Raises:
         DescriptionError: something in it is missing, malformed or contradicts itself.
     """
-    schemas = shipped_root() / "_common"  # the engine's own: what it reads does not depend on the folder
-    common = root / "_common"
-    if not common.is_dir():
-        common = schemas
-    api = _read(folder / "openapi.yaml", schemas / "operation.schema.json")
-    statements = _read(folder / "statements.yaml", schemas / "statements.schema.json")
-    shared = _read(common / "rpc.yaml", schemas / "rpc.schema.json")
-    description = Builder(api, statements, (shared.path, _gateway(shared)), folder, root).build()
-    _opened[description] = folder
-    return description
-
-
-def load_gateway(root: Path) -> Description:
-    """The description of the gateway, its checks carried by an operation that leaves nothing behind, if there is one.
-
-    Raises:
-        DescriptionError: something in it is missing, malformed or contradicts itself.
-    """
-    operations = [load_folder(folder, root) for folder in folders(root).values()]
+    root = shelf.root
+    operations = [each for each in (shelf.load(name) for name in shelf.folders) if each.acts_on is None]
     carrier = next((each for each in operations if each.creates is None), operations[0])
     schemas = shipped_root() / "_common"
     common = root / "_common" if (root / "_common" / _CHECKS).exists() else schemas

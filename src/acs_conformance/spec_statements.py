@@ -28,6 +28,7 @@ def statements_of(document: Source) -> tuple[Statement, ...]:
                 row=entry["row"],
                 text=entry["text"],
                 requirements=tuple(entry.get("requirements", ())),
+                elsewhere=tuple(entry.get("elsewhere", ())),
                 questions=tuple(entry.get("questions", ())),
                 untestable=entry.get("untestable"),
                 line=document.line(f"{pointer}/id"),

@@ -1,7 +1,7 @@
 """The journal on disk: a campaign survives its process, and several processes share one.
 
-In and out: exchanges and explaining cases, a JSON line each, appended as they come. The last line may be torn by a
-kill; it is passed over. Processes take turns under a file lock.
+In and out: exchanges, explaining cases and why cases were not sent, a JSON line each, appended as they come. The last
+line may be torn by a kill; it is passed over. Processes take turns under a file lock.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 
 from filelock import FileLock
 
-from acs_conformance.campaign import Journal
 from acs_conformance.cases.case import Case, Edit
 from acs_conformance.errors import ReportError
+from acs_conformance.journal import Journal
 from acs_conformance.record import Exchange
 
 FILE = "journal.jsonl"
@@ -86,6 +86,16 @@ class Store(Journal):
         super().add_case(case)
         self._append({"case": case_to_json(case)})
 
+    def skip(self, operation: str, reason: str) -> None:
+        """Say why the rest of an operation's cases is not sent."""
+        super().skip(operation, reason)
+        self._append({"skipped": [operation, reason]})
+
+    def leave(self, case: str, reason: str) -> None:
+        """Say why a case is not sent, or not to its end."""
+        super().leave(case, reason)
+        self._append({"unsent": [case, reason]})
+
     def stop(self, reason: str) -> None:
         """Say that the campaign ended early."""
         self.stopped = reason
@@ -106,6 +116,12 @@ class Store(Journal):
         elif "case" in entry:
             case = case_from_json(entry["case"])
             self.added[case.id] = case
+        elif "skipped" in entry:
+            operation, reason = entry["skipped"]
+            self.skipped[operation] = reason
+        elif "unsent" in entry:
+            case_id, reason = entry["unsent"]
+            self.unsent[case_id] = reason
         elif "stopped" in entry:
             self.stopped = str(entry["stopped"])
 
@@ -120,6 +136,7 @@ def case_to_json(case: Case) -> dict[str, Any]:
         "context": _edits_to_json(case.context),
         "aspects": list(case.aspects),
         "is_enumerated": case.is_enumerated,
+        "operations": list(case.operations),
     }
 
 
@@ -141,4 +158,5 @@ def case_from_json(data: Mapping[str, Any]) -> Case:
         context=_edits_from_json(data["context"]),
         aspects=tuple(data["aspects"]),
         is_enumerated=data["is_enumerated"],
+        operations=tuple(data["operations"]),
     )

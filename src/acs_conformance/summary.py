@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from acs_conformance.report.failure import Failures
+from acs_conformance.report.text import left_behind
 
 Data = Mapping[str, Any]
 
@@ -38,7 +39,7 @@ class Screen:
 
 def summary(report: Data, screen: Screen) -> Iterator[str]:
     """The end of a run in lines: findings, what stayed undecided, readings, counts, verdict."""
-    last = [*_last(report, screen)]
+    last = [*_deviations(report, screen), *_last(report, screen)]
     undecided = [*_undecided(report, screen)]
     # The prompt, the line that names the report, and those on what is left out.
     room = None if screen.height is None else screen.height - len(last) - len(undecided) - 3
@@ -50,7 +51,14 @@ def summary(report: Data, screen: Screen) -> Iterator[str]:
 def brief(report: Data, screen: Screen) -> Iterator[str]:
     """The same for who wants to be told little: a line for each finding, and the verdict."""
     for finding in report["findings"]:
-        yield _fit(f"FAIL {finding['id']}: received {finding['received']}; allowed {finding['allowed']}", screen, _RED)
+        word = "KNOWN" if finding["is_covered"] else "FAIL"
+        paint = "" if finding["is_covered"] else _RED
+        yield _fit(
+            f"{word} {finding['id']}: received {finding['received']}; allowed {finding['allowed']}", screen, paint
+        )
+    for deviation in report["deviations"]:
+        if deviation["notice"]:
+            yield _painted(f"deviation at {deviation['source']}: {deviation['notice']}", _YELLOW, screen)
     yield _verdict(report, screen)
 
 
@@ -63,7 +71,8 @@ def command(short: str, folder: str) -> str:
 
 
 def _findings(report: Data, screen: Screen, room: int | None) -> Iterator[str]:
-    findings, failures = report["findings"], Failures(report)
+    findings = [finding for finding in report["findings"] if not finding["is_covered"]]
+    failures = Failures(report)
     most = len(findings) if room is None else max(1, room // _LINES)
     if report["run"]["diagnosis"] and room is not None:
         most = min(_FEW, most)
@@ -78,6 +87,10 @@ def _findings(report: Data, screen: Screen, room: int | None) -> Iterator[str]:
         tries = f"({rate['failed']} of {rate['tried']} tries)"
         yield _fit(f"     received {finding['received']}; allowed {finding['allowed']} {tries}", screen)
         yield f"     again: {command(failures.short(finding), screen.folder)}"
+        for position in finding["deviations"]:
+            deviation = report["deviations"][position]
+            words = f"     was accepted until {deviation['until']} by {deviation['source']}: {deviation['reason']}"
+            yield _fit(words, screen)
     if len(findings) > most:
         yield f"     ... and {len(findings) - most} more findings"
 
@@ -107,18 +120,20 @@ def _last(report: Data, screen: Screen) -> Iterator[str]:
         yield f"open questions: {len(observed)} of {len(report['readings'])} observed; the report names the readings"
     if screen.height is None:
         yield from (f"     {reading['id']}: {reading['observed']}" for reading in observed)
+    covered = f" ({run['covered']} as accepted)" if run["covered"] else ""
     statements = report["statements"]
     arose = {r["id"] for r in report["requirements"] if not (r["verdict"] == "none" and r["conditional"])}
     testable = [s for s in statements if arose & set(s["requirements"])]
     kept = sum(s["verdict"] == "pass" for s in testable)
     conditional = sum(r["verdict"] == "none" and r["conditional"] for r in report["requirements"])
     yield (
-        f"requirements: {counts['pass']} pass, {counts['fail']} fail, {counts['inconclusive']} inconclusive, "
+        f"requirements: {counts['pass']} pass, {counts['fail']} fail{covered}, {counts['inconclusive']} inconclusive, "
         f"{counts['none'] - conditional} not tested, {conditional} did not arise"
     )
     yield f"statements: {kept} of {len(testable)} tested ones kept, {len(statements)} on the page"
     budget = report["budget"]
-    yield f"requests: {budget['requests']} in {run['seconds']:.1f} s, {budget['accepted']} accepted"
+    sent = f"requests: {budget['requests']} in {run['seconds']:.1f} s, {budget['accepted']} accepted"
+    yield "; ".join((sent, *left_behind(budget["created"], budget["ended"])))
     check = run["self_check"]
     if check is not None and check["tried"]:
         words = f"self-check: the same plan finds {check['caught']} of {check['tried']} seeded faults"
@@ -131,8 +146,33 @@ def _last(report: Data, screen: Screen) -> Iterator[str]:
 
 def _verdict(report: Data, screen: Screen) -> str:
     run = report["run"]
+    covered = ""
+    if run["covered"] and run["verdict"] == "conforms":
+        covered = f" with {run['covered']} accepted failure{'s' if run['covered'] > 1 else ''}"
     paint = {"conforms": _GREEN, "fails": _RED}.get(run["verdict"], _YELLOW)
-    return _painted(f"{run['verdict'].upper()} (exit code {run['exit_code']})", paint, screen)
+    return _painted(f"{run['verdict'].upper()}{covered} (exit code {run['exit_code']})", paint, screen)
+
+
+def _deviations(report: Data, screen: Screen) -> Iterator[str]:
+    """Failures that are accepted, and deviations whose owner has to do something: what has expired comes first."""
+    most = len(report["deviations"]) if screen.height is None else _FEW
+    covering = [deviation for deviation in report["deviations"] if deviation["state"] == "covers"]
+    for deviation in covering[:most]:
+        names = _names(deviation["occurred"])
+        yield _fit(f"KNOWN {names}: accepted until {deviation['until']}, {deviation['reason']}", screen)
+    if len(covering) > most:
+        yield f"     ... and {len(covering) - most} more deviations that cover failures"
+    noticed = [deviation for deviation in report["deviations"] if deviation["notice"]]
+    noticed.sort(key=lambda deviation: (deviation["state"] == "gone", deviation["days_left"]))
+    for deviation in noticed[:most]:
+        words = f"deviation at {deviation['source']} ({_names(deviation['requirements'])}): {deviation['notice']}"
+        yield _painted(words, _YELLOW, screen)
+    if len(noticed) > most:
+        yield f"     ... and {len(noticed) - most} more deviations to look at"
+
+
+def _names(names: Sequence[str]) -> str:
+    return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
 
 
 def _fit(text: str, screen: Screen, color: str = "", painted: int | None = None) -> str:

@@ -17,6 +17,7 @@ from acs_conformance import notation
 from acs_conformance.derived import is_well_made
 from acs_conformance.description import Description, Json, Location, Question, Reading, get, locations
 from acs_conformance.message import RawRequest, header
+from acs_conformance.standing import Standing
 from acs_conformance.violation import Violation, breaches, validator
 from acs_conformance.wire import BIG, Decoded, Unparseable
 
@@ -51,6 +52,8 @@ class Memory:
     works: frozenset[tuple[str, Json]] = frozenset()
     #: (path, scope, value) of names that an earlier request may have taken.
     taken: frozenset[tuple[str, Json, Json]] = field(default=frozenset())
+    #: What is known of the created thing that the request names; None where it names none.
+    standing: Standing | None = None
 
 
 Word = Callable[[Description, RawRequest, Decoded, Memory, Question], Iterator[Trait]]
@@ -258,6 +261,11 @@ def _in_use(d: Description, _request: RawRequest, decoded: Decoded, memory: Memo
             yield _trait(d, q, location)
 
 
+def _ended(d: Description, _request: RawRequest, _decoded: Decoded, memory: Memory, q: Question) -> Iterator[Trait]:
+    if memory.standing is not None and memory.standing.word in ("open", "ended"):
+        yield _trait(d, q, ())
+
+
 def claims(description: Description, document: Mapping[str, Any]) -> Iterator[tuple[tuple[str, Json, Json], Location]]:
     """What a request takes for itself if it is accepted: (path, scope, value), and where."""
     for relation in description.relations:
@@ -302,6 +310,7 @@ WORDS: Mapping[str, Word] = {
     "letter-case": _letter_case,
     "big-number": _big_number,
     "in-use": _in_use,
+    "ended": _ended,
     "repeated-parameter": _form(lambda decoded: decoded.form.repeated),
     "duplicate-member": _form(lambda decoded: decoded.form.duplicate_members),
     "lone-surrogate": _form(lambda decoded: decoded.form.lone_surrogates),

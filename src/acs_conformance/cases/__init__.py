@@ -8,19 +8,20 @@ then open questions and robustness, then what is drawn.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, get_args
 
 from acs_conformance import requirement as requirements_of
 from acs_conformance.cases.accept import accept_cases, opening_case, surroundings
-from acs_conformance.cases.case import Case, Kind, requirement_of, without_duplicates
+from acs_conformance.cases.case import Case, Edit, Kind, requirement_of, without_duplicates
 from acs_conformance.cases.context import in_surroundings
 from acs_conformance.cases.draw import drawn_cases
 from acs_conformance.cases.gateway import gateway_cases
+from acs_conformance.cases.lifecycle import again_cases, lifecycle_cases, thing_cases
 from acs_conformance.cases.probe import hostile_cases, probe_cases
 from acs_conformance.cases.reject import reject_cases
-from acs_conformance.cases.sequence import sequence_cases
+from acs_conformance.cases.sequence import sequence_cases, steady_cases
 from acs_conformance.cases.wild import wild_cases
 from acs_conformance.description import Description
 from acs_conformance.errors import UsageError
@@ -126,16 +127,33 @@ def plan(
     if description.checks is not None:
         checked = gateway_cases(description, description.checks, 1 if depth == "quick" else None, burst)
         return Plan(description, depth, seed, tuple(checked))
-    cases = [opening_case(description), *accept_cases(description, scope.strength, thorough=scope.thorough)]
-    cases += sequence_cases(description, scope.jobs)
-    rejects = list(_limited(reject_cases(description, thorough=scope.thorough), scope.rejects))
-    cases += in_surroundings(description, rejects, surroundings(description, scope.strength) if scope.probes else [])
-    if scope.probes:
-        cases += probe_cases(description)
-        cases += hostile_cases(description)
+    valid = [opening_case(description), *accept_cases(description, scope.strength, thorough=scope.thorough)]
+    valid += sequence_cases(description, scope.jobs)
+    refused = list(_limited(reject_cases(description, thorough=scope.thorough), scope.rejects))
+    met = surroundings(description, scope.strength) if scope.probes else []
+    refused = list(in_surroundings(description, refused, met))
+    asked = [*probe_cases(description), *hostile_cases(description)] if scope.probes else []
+    known = list(thing_cases(description))
+    if description.acts_on is not None and description.acts_on.ends_within_s is not None:
+        # What it might take may each cost a thing to end; a thing that does not exist tells as much.
+        asked = [_of_nobody(case, description.acts_on.id) for case in asked]
+    steady = list(steady_cases(description, valid, refused, len(asked))) if scope.probes else []
+    again = [case for case in steady if case.kind == "accept"]
+    cases = [*valid, *again, *refused, *steady[len(again) :], *known, *asked, *again_cases(description)]
+    cases += lifecycle_cases(description, is_quick=depth == "quick")
     cases += drawn_cases(description, requirements_of.derive(description), scope.drawn, seed)
     cases += wild_cases(description, scope.wild if wild is None else wild, seed)
     return Plan(description, depth, seed, tuple(without_duplicates(cases)))
+
+
+def _of_nobody(case: Case, name: str) -> Case:
+    """The case for a thing that does not exist, unless it changes its name itself."""
+    steps = tuple((Edit("alter", (name,)), *step) if _leaves(step, name) else step for step in case.steps)
+    return replace(case, steps=steps)
+
+
+def _leaves(step: tuple[Edit, ...], name: str) -> bool:
+    return not any(edit.op == "whole" or edit.location[:1] == (name,) for edit in step)
 
 
 def _limited(cases: Iterator[Case], most: int | None) -> Iterator[Case]:

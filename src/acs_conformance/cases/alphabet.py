@@ -58,6 +58,9 @@ def charset(pattern: str) -> str | None:
     inside = "".join(char for char in (*CONTROLS, *PRINTABLE) if regex.fullmatch(char))
     if len(inside) < 2 or not regex.fullmatch(inside) or not regex.fullmatch(inside[::-1] * 2):
         return None
+    outside = (char for char in (*CONTROLS, *PRINTABLE) if char not in inside)
+    if any(regex.fullmatch(f"{inside[0]}{char}{end}") for char in outside for end in ("", inside[0])):
+        return None  # some characters may stand in some places only
     return in_order(inside)
 
 

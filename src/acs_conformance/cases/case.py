@@ -18,6 +18,7 @@ Op = Literal[
     "put",  # have what is optional at `location`, at its simplest unless it is there
     "remove",  # take `location` away
     "resize",  # make the list at `location` have `value` items, each valid and different
+    "grow",  # as "resize", but not fewer than there have to be
     "copy",  # put what stands at the location `value` at `location`
     "swapcase",  # as "copy", with the letters in the other case
     "extend",  # as "copy", with one more character
@@ -35,9 +36,26 @@ Op = Literal[
     "whole",  # send just the parameters `value`, pairs of name and text
     "names",  # use the fresh names of the step `value` of the same case
     "again",  # send the very parameters of the step before
+    "alter",  # put another value of the same shape at `location`, or the same one "shorter" or "longer"
+    "of",  # name what the step `value` of the same case created, instead of a thing that the cases share
+    "wait",  # before sending, let `value` seconds go by
+    "until",  # send the same again until the answer shows the state `value`, "ended" or "idle", or has had its time
 ]
 
-Kind = Literal["opening", "accept", "reject", "open", "robust", "sequence", "wild", "gateway"]
+Kind = Literal[
+    "opening",  # the simplest valid request
+    "accept",  # has to be accepted
+    "reject",  # has to be refused
+    "open",  # raises an open question
+    "robust",  # only a 5xx is wrong
+    "sequence",  # several requests that have to be accepted
+    "wild",  # generated
+    "gateway",  # tests the gateway
+    "lifecycle",  # follows a thing through several operations
+    "setup",  # creates what other cases act on
+    "cleanup",  # ends what cases have created
+    "stranger",  # calls an operation that does not exist
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +88,8 @@ class Case:
     aspects: tuple[str, ...]
     #: Edits that make other valid surroundings than the simplest; applied first, and left out to make a finding small.
     context: tuple[Edit, ...] = ()
+    #: The operation that each step calls; none: the case's own.
+    operations: tuple[str, ...] = ()
     #: How each request is signed, where that is what is tested.
     signing: tuple[Signing, ...] = ()
     #: Whether it belongs to the enumerated part of the plan, all of which a pass needs.
@@ -79,6 +99,10 @@ class Case:
     def requirement(self) -> str:
         """Id of the requirement that names the case."""
         return self.id.partition("#")[0]
+
+    def operation_of(self, step: int) -> str:
+        """The operation that a step calls."""
+        return self.operations[step] if self.operations else self.operation
 
     @property
     def edits(self) -> tuple[Edit, ...]:
@@ -111,7 +135,7 @@ def without_duplicates(cases: Iterable[Case]) -> list[Case]:
     """
     by_edits: dict[tuple[object, ...], Case] = {}
     for case in cases:
-        key = (case.operation, case.kind, repr(case.context), repr(case.steps))
+        key = (case.operation, case.kind, case.operations, repr(case.context), repr(case.steps))
         known = by_edits.get(key)
         if known is None:
             by_edits[key] = case

@@ -19,7 +19,7 @@ from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, Hypoth
 from acs_conformance.cases import texts, values
 from acs_conformance.cases.alphabet import charset
 from acs_conformance.cases.case import Case, Edit
-from acs_conformance.cases.reject import place, places
+from acs_conformance.cases.places import place, places
 from acs_conformance.description import Description, Node
 from acs_conformance.requirement import Requirement
 from acs_conformance.wire import BIG

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from acs_conformance.cases.alphabet import name_of, shown
 from acs_conformance.cases.case import Case, Edit
+from acs_conformance.description import Location
 
 #: A character that no server refuses: those of the simplest request are like it.
 _USUAL = "a"
@@ -125,21 +126,26 @@ def _look_into(case: Case, edit: Edit, is_refused: Callable[[Case], bool], may_g
 def _part(case: Case, groups: Sequence[tuple[Edit, ...]], name: str) -> Case:
     """A case with some of the edits, in their order, and the item counts that they need."""
     chosen = {edit for group in groups for edit in group}
-    deepest = max((step for edit in chosen for step in edit.location if isinstance(step, int)), default=0)
-    needs = {
-        edit for edit in case.edits if edit.op == "resize" and edit not in chosen and 0 < deepest < int(edit.value)
-    }
-    edits = tuple(
-        Edit(edit.op, edit.location, deepest + 1) if edit in needs else edit
-        for edit in case.edits
-        if edit in chosen or edit in needs
-    )
+    places = [edit.location for edit in chosen]
+    places += [tuple(edit.value) for edit in chosen if edit.op in ("copy", "swapcase", "extend")]
+    edits = []
+    for edit in case.edits:
+        if edit in chosen:
+            edits.append(edit)
+        elif edit.op == "resize" and (needed := _items(edit.location, places)) > 1:
+            edits.append(Edit("grow", edit.location, needed))
     aspects = tuple(dict.fromkeys(aspect for group in groups for edit in group for aspect in edit.aspects))
     return Case(
         id=f"{case.id}~{name}",
         operation=case.operation,
         kind="accept",
-        steps=(edits,),
+        steps=(tuple(edits),),
         aspects=aspects,
         is_enumerated=False,
     )
+
+
+def _items(holder: Location, places: Sequence[Location]) -> int:
+    """How many items a list needs, so that all these places are in it."""
+    depth = len(holder)
+    return max((int(at[depth]) + 1 for at in places if len(at) > depth and at[:depth] == holder), default=0)

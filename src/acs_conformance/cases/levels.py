@@ -21,6 +21,10 @@ PRESENT: Level = ("present", None)
 
 #: Items in a list that has no documented maximum, unless one of its enumerations is wider.
 _MANY = 5
+#: More items than any list may have.
+_MOST = 10_000
+#: Item counts between the limits and those beside them that are tried; the rest is like them.
+_INNER = 2
 
 
 def leader(description: Description, path: str) -> str:
@@ -56,8 +60,9 @@ def _factors(description: Description) -> dict[str, list[Level]]:
             continue
         levels = [] if node.required else [ABSENT]
         levels += _levels(description, node)
-        # A text whose characters have their places varies in each row, whatever else does.
-        if len(levels) > 1 or (levels and node.type == "string" and not texts.is_free(description, path)):
+        # The items of a list vary in each row, and so does a text whose characters have their places.
+        is_varied = node.type == "array" or (node.type == "string" and not texts.is_free(description, path))
+        if len(levels) > 1 or (levels and is_varied):
             factors[path] = levels
     return factors
 
@@ -88,6 +93,30 @@ def counts(description: Description, node: Node) -> list[int]:
     within = (description.nodes[item], *description.children(item))
     widest = max(len(child.schema.get("enum", ())) for child in within)
     low = max(1, int(node.schema.get("minItems", 1)))
-    high = int(node.schema.get("maxItems", max(_MANY, widest)))
+    high = min(int(node.schema.get("maxItems", max(_MANY, widest))), _most_different(description, item))
     beside = high - 1 if "maxItems" in node.schema else low
     return [count for count in dict.fromkeys((low, low + 1, beside, high)) if low <= count <= high]
+
+
+def _most_different(description: Description, item: str) -> int:
+    """How many items there can be at all, where something of them has to differ and has only so many values."""
+    single = {relation.of for relation in description.relations if relation.word == "unique"}
+    nodes = [node for node in (description.nodes[item], *description.children(item)) if node.path in single]
+    known = [len(values.different(description, node.path)) for node in nodes if node.identifier is None]
+    return min(known, default=_MOST)
+
+
+def inner_counts(description: Description, node: Node) -> list[int]:
+    """A few item counts between these."""
+    edges = counts(description, node)
+    return [count for count in range(edges[0], edges[-1]) if count not in edges][:_INNER]
+
+
+def varies(description: Description, node: Node) -> bool:
+    """Whether a node has values of its own to vary."""
+    return node.type not in ("object", "array") and not node.derived and leader(description, node.path) == node.path
+
+
+def is_plain_text(node: Node) -> bool:
+    """Whether a node is a text that is not one of a few."""
+    return node.type == "string" and "enum" not in node.schema

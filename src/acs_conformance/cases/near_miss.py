@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from acs_conformance.cases import texts, values
 from acs_conformance.cases.case import Edit
 from acs_conformance.cases.levels import followers, leader
-from acs_conformance.cases.reject import place
+from acs_conformance.cases.places import place
 from acs_conformance.description import Description, Json, Location, Node, Relation
 
 #: A name is made so long, where it may be, before it is extended: some servers compare only the beginning.

@@ -6,12 +6,14 @@ of the vocabulary of traits; a question that no request of the operation can rai
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from acs_conformance.cases import values
 from acs_conformance.cases.alphabet import shown
 from acs_conformance.cases.case import Case, Edit, single
+from acs_conformance.cases.places import filling
 from acs_conformance.description import Description, Location, Node, Question, steps
 
 Probes = Iterator[tuple[str, tuple[Edit, ...]]]
@@ -130,13 +132,15 @@ def _unknown_member(d: Description, _question: Question) -> Probes:
 
 def _repeated_parameter(d: Description, _question: Question) -> Probes:
     for node in d.parameters[:1]:
-        yield node.path, (Edit("extra", (node.path,), "x"),)
+        there = () if node.required else (Edit("put", (node.path,)),)
+        yield node.path, (*there, Edit("extra", (node.path,), "x"))
 
 
 def _mangles(*words: str) -> Callable[[Description, Question], Probes]:
     def word(d: Description, _question: Question) -> Probes:
         for mangling in words:
-            for _, edits in _everywhere(Edit("mangle", (name,), mangling) for name in sorted(d.json_parameters)):
+            spoiled = ((*filling(d, name), Edit("mangle", (name,), mangling)) for name in sorted(d.json_parameters))
+            for _, edits in _everywhere(itertools.chain.from_iterable(spoiled)):
                 yield mangling, edits
 
     return word
@@ -162,8 +166,10 @@ def _letter_case(d: Description, _question: Question) -> Probes:
         yield f"{node.path}-lower", (Edit("rename", (node.path,), node.path.lower()),)
 
 
-def _form_body(_d: Description, _question: Question) -> Probes:
-    yield "all", (Edit("body"),)
+def _form_body(d: Description, _question: Question) -> Probes:
+    # A body needs something to hold.
+    there = [] if any(node.required for node in d.parameters) else [Edit("put", (n.path,)) for n in d.parameters[:1]]
+    yield "all", (*there, Edit("body"))
 
 
 def _method(d: Description, _question: Question) -> Probes:
@@ -222,7 +228,12 @@ def hostile_cases(description: Description) -> Iterator[Case]:
     """
     key = description.id("availability")
     places = [node for node in description.nodes.values() if node.type == "string" and "enum" not in node.schema]
-    strict = [node for node in places or description.parameters[:1] if "pattern" in node.schema or not places]
+    strict = [node for node in places if "pattern" in node.schema]
+    if all(node.location == "json" for node in places):
+        # JSON escapes some of them; in plain text they go as they are, even where no text belongs.
+        strict = [node for node in description.parameters if node.location == "query"][:1] or strict
+    if not places and not strict:
+        strict = [node for node in description.nodes.values() if node.type not in ("object", "array")][:1]
     free = [node for node in places if "pattern" not in node.schema]
     for turn, (word, text) in enumerate(HOSTILE.items()):
         if strict:

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 
 from acs_conformance.cases import mangle, values
 from acs_conformance.cases.case import Case, Edit, Op, single
-from acs_conformance.cases.render import Context, base_value
-from acs_conformance.description import Description, Location, Node, Relation, path_of, steps
-
-#: Item counts in which the last item is the broken one; the aspect says which.
-_PLACES = (1, 2, 3)
+from acs_conformance.cases.places import filling, place, places
+from acs_conformance.cases.render import Context, render
+from acs_conformance.description import Description, Location, Node, Relation
+from acs_conformance.wire import decode
 
 
 def reject_cases(description: Description, *, thorough: bool = False) -> Iterator[Case]:
@@ -34,30 +33,6 @@ def reject_cases(description: Description, *, thorough: bool = False) -> Iterato
             yield from _relation(description, relation)
 
 
-def place(description: Description, path: str, count: int) -> tuple[Location, tuple[Edit, ...]]:
-    """The location of `path` in item `count`, and the edit that makes so many, or as many as there have to be."""
-    location: list[str | int] = []
-    resize: tuple[Edit, ...] = ()
-    for step in steps(path):
-        if step == "[]":
-            if count > 1 and not resize:
-                low = int(description.nodes[path_of(tuple(location))].schema.get("minItems", 0))
-                resize = (Edit("resize", tuple(location), max(count, low)),)
-            # Lists inside items have one item, the first.
-            location.append(0 if any(isinstance(above, int) for above in location) else count - 1)
-        else:
-            location.append(step)
-    return tuple(location), resize
-
-
-def places(description: Description, path: str) -> tuple[int, ...]:
-    """In which items `path` is tried: the first three, as far as there may be so many; one, where it is in no list."""
-    if "[]" not in path:
-        return (1,)
-    high = description.nodes[path.partition("[]")[0]].schema.get("maxItems", _PLACES[-1])
-    return tuple(count for count in _PLACES if count <= high)
-
-
 def _suffix(count: int, of: str = "item") -> str:
     return f"{of}-{count}" if count > 1 else ""
 
@@ -67,24 +42,28 @@ def _required(description: Description, node: Node) -> Iterator[Case]:
         location, resize = place(description, node.path, count)
         aspect = _suffix(count) or "absent"
         yield _case(description, f"{node.path}.required", aspect, (*resize, Edit("remove", location)))
-    if "[]" in node.path:  # the first of two: a server that looks at the last item only
+    if 2 in places(description, node.path):  # the first of two: a server that looks at the last item only
         location, _ = place(description, node.path, 1)
         resize = place(description, node.path, 2)[1]
         yield _case(description, f"{node.path}.required", "first-of-2", (*resize, Edit("remove", location)))
 
 
 def _content(description: Description, node: Node) -> Iterator[Case]:
-    sample = base_value(description, node, Context(run_id="r", now=0), "s", 0)
+    filled = filling(description, node.path)
+    plain = single("", description.operation, "accept", (Edit("put", (node.path,)), *filled))
+    sample = decode(description, render(description, plain, 0, Context(run_id="r", now=0))).document[node.path]
     for word in mangle.BROKEN:
         # Whether an optional parameter without a text is there at all is an open question.
         if not mangle.spoils(word, sample) or (word == "empty" and not node.required):
             continue
-        yield _case(description, f"{node.path}.content", word, (Edit("mangle", (node.path,), word),))
+        yield _case(description, f"{node.path}.content", word, (*filled, Edit("mangle", (node.path,), word)))
 
 
 def _structures(description: Description, node: Node) -> Iterator[Case]:
     """The documented structure in another one: what a lenient parser takes for the same."""
     ops: tuple[Op, ...] = ("stringify", "unwrap") if node.type == "array" else ("stringify", "wrap")
+    if node.type == "array" and description.nodes[f"{node.path}[]"].type == "array":
+        ops = ("stringify",)  # the first item instead of the list is a list again
     for op in ops:
         counts = places(description, node.path)
         location, resize = place(description, node.path, counts[-1])
@@ -121,15 +100,26 @@ def _value_case(description: Description, node: Node, value: values.Value, count
 
 
 def _items(description: Description, node: Node) -> Iterator[Case]:
-    low, high = node.schema.get("minItems", 0), node.schema.get("maxItems")
-    location, _ = place(description, node.path, 1)
+    low, high = int(node.schema.get("minItems", 0)), node.schema.get("maxItems")
+    tried: list[tuple[str, list[int]]] = []
     if low > 0:
-        yield _case(description, f"{node.path}.minItems", "0", (Edit("set", location, []),))
-    if low > 1:
-        yield _case(description, f"{node.path}.minItems", str(low - 1), (Edit("resize", location, low - 1),))
+        tried.append(("minItems", list(dict.fromkeys((0, low - 1)))))
     if high is not None:
-        for count in dict.fromkeys((high + 1, high + 2, high * 2)):
-            yield _case(description, f"{node.path}.maxItems", str(count), (Edit("resize", location, count),))
+        tried.append(("maxItems", list(dict.fromkeys((high + 1, high + 2, high * 2)))))
+    for keyword, counts in tried:
+        # A list inside the items of another one is tried in each of the first ones, with the count beside the limit.
+        first = counts[-1] if keyword == "minItems" else counts[0]
+        for position in places(description, node.path):
+            location, resize = place(description, node.path, position)
+            for count in counts if position == 1 else [first]:
+                edit = Edit("resize", location, count) if count else Edit("set", location, [])
+                aspect = "-".join(part for part in (str(count), _suffix(position)) if part)
+                yield _case(description, f"{node.path}.{keyword}", aspect, (*resize, edit))
+        if 2 in places(description, node.path):
+            location, _ = place(description, node.path, 1)
+            resize = place(description, node.path, 2)[1]
+            edit = Edit("resize", location, first) if first else Edit("set", location, [])
+            yield _case(description, f"{node.path}.{keyword}", f"{first}-first-of-2", (*resize, edit))
 
 
 def _relation(description: Description, relation: Relation) -> Iterator[Case]:
@@ -151,10 +141,11 @@ def _relation(description: Description, relation: Relation) -> Iterator[Case]:
             location, resize = place(description, relation.of, count)
             edit = Edit("copy", location, _plain(relation.other))
             yield _case(description, key, _suffix(count) or "equal", (*resize, edit))
-        location, _ = place(description, relation.of, 1)
-        resize = place(description, relation.of, 2)[1]
-        edit = Edit("copy", location, _plain(relation.other))
-        yield _case(description, key, "first-of-2", (*resize, edit))
+        if 2 in places(description, relation.of):
+            location, _ = place(description, relation.of, 1)
+            resize = place(description, relation.of, 2)[1]
+            edit = Edit("copy", location, _plain(relation.other))
+            yield _case(description, key, "first-of-2", (*resize, edit))
 
 
 def _plain(path: str | None) -> Location:
@@ -173,9 +164,9 @@ def _apart(
     """The same, with the items' enumerations different: equality has to count whatever stands beside it."""
     item = relation.of.rpartition(".")[0]
     edits: list[Edit] = []
-    for child in description.children(item):
+    for child in description.children(item) if item.endswith("[]") else ():
         options = child.schema.get("enum", [])
-        if len(options) > 1:
+        if len(options) > 1 and child.path != relation.of:
             for turn, position in enumerate((left, right)):
                 location, _ = place(description, child.path, position + 1)
                 edits.append(Edit("set", location, options[turn]))

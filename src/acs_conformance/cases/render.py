@@ -7,19 +7,23 @@ bytes; nothing is read from a clock or a random source.
 from __future__ import annotations
 
 import hashlib
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from acs_conformance.cases import mangle
+from acs_conformance.cases import mangle, values
 from acs_conformance.cases.case import Case, Edit
 from acs_conformance.derived import make
 from acs_conformance.description import Description, Json, Location, Node, get, locations, path_of
 from acs_conformance.message import RawRequest
+from acs_conformance.standing import Thing
 from acs_conformance.trait import validator_of
 from acs_conformance.wire import Parameters, compact, encode_query, to_parameters, with_value, without
 
-_VALUES = ("set", "copy", "swapcase", "extend", "pad", "wrap", "unwrap", "stringify")
+_VALUES = ("alter", "set", "copy", "swapcase", "extend", "pad", "wrap", "unwrap", "stringify")
+#: Letters and digits of a name that are replaced where another one is needed.
+_ALTERED = 4
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -31,6 +35,8 @@ class Context:
     run_id: str
     #: Unix seconds, from which tokens count their expiry.
     now: int
+    #: Kind of thing -> the one that requests name, where a campaign has created one.
+    things: Mapping[str, Thing] = field(default_factory=dict)
     #: Path -> value of identifiers that exist at the target.
     bindings: Mapping[str, str] = field(default_factory=dict)
     #: Secrets that derived values are made with.
@@ -70,12 +76,15 @@ def _salt(run_id: str, case: str, step: int, attempt: int) -> str:
 def base_document(description: Description, context: Context, salt: str) -> dict[str, Any]:
     """What is required, at its simplest, and what makes an orphan short-lived."""
     short_lived = description.creates.short_lived if description.creates else {}
+    acts_on = description.acts_on
+    thing = context.things.get(acts_on.thing) if acts_on is not None else None
+    same = {name: thing.document[name] for name in acts_on.same if name in thing.document} if acts_on and thing else {}
     document = {
         node.path: base_value(description, node, context, salt, 0)
         for node in description.parameters
         if node.required and node.path not in short_lived
     }
-    return {**document, **short_lived}
+    return {**document, **short_lived, **same, **({acts_on.id: thing.id} if acts_on and thing else {})}
 
 
 def base_value(description: Description, node: Node, context: Context, salt: str, index: int) -> Json:
@@ -92,11 +101,19 @@ def base_value(description: Description, node: Node, context: Context, salt: str
         return [base_value(description, item, context, salt, position) for position in range(count)]
     example = node.examples[0]
     if node.identifier is None:
+        if index and _is_single(description, node):
+            known = values.different(description, node.path)
+            return known[index % len(known)]
         return example
     if node.identifier == "bound":
         return context.bindings.get(node.path, example)
     name = f"{example}-{context.run_id}" if node.identifier == "run" else f"{example}-{salt}-{index + 1}"
     return name[: node.schema.get("maxLength", len(name))]
+
+
+def _is_single(description: Description, node: Node) -> bool:
+    """Whether no two values of the node are to be equal."""
+    return any(relation.word == "unique" and relation.of == node.path for relation in description.relations)
 
 
 # --- edits --------------------------------------------------------------------------------------------------------
@@ -108,13 +125,15 @@ def _document(
     document = base_document(description, context, salt)
     edited: set[Location] = set()
     for edit in edits:
-        if edit.op in ("put", "resize", "remove", "mangle", *_VALUES):
+        if edit.op in ("put", "resize", "grow", "remove", "mangle", *_VALUES):
             # These need the value itself.
             below = ("",) if edit.op in ("put", "mangle", "wrap", "unwrap", "stringify") else ()
             document = _with_ancestors(description, document, (*edit.location, *below), context, salt)
-        if edit.op == "resize":
-            node = description.nodes[f"{path_of(edit.location)}[]"]
-            items = [base_value(description, node, context, salt, index) for index in range(edit.value)]
+        if edit.op in ("resize", "grow"):
+            path = path_of(edit.location)
+            low = int(description.nodes[path].schema.get("minItems", 0)) if edit.op == "grow" else 0
+            item = description.nodes[f"{path}[]"]
+            items = [base_value(description, item, context, salt, index) for index in range(max(low, edit.value))]
             document = with_value(document, edit.location, items)
         elif edit.op == "remove":
             document = _removed(document, edit.location)
@@ -155,6 +174,8 @@ def _new_value(document: Mapping[str, Any], edit: Edit) -> Json:
     if edit.op == "pad":
         name = str(get(document, edit.location))
         return name[-edit.value :] if len(name) >= edit.value else name + "x" * (edit.value - len(name))
+    if edit.op == "alter":
+        return _altered(str(get(document, edit.location)), edit.value)
     if edit.op in ("wrap", "unwrap", "stringify"):
         here = get(document, edit.location)
         if edit.op == "unwrap":
@@ -166,6 +187,21 @@ def _new_value(document: Mapping[str, Any], edit: Edit) -> Json:
     if edit.op == "extend":
         return f"{source}1"
     return source
+
+
+def _altered(name: str, way: str | None) -> str:
+    """Another name of the same shape, with other letters and digits at its end; or a part of it, or more than it."""
+    if way is not None:
+        return name[:-1] if way == "shorter" else f"{name}0"
+    kinds = (string.digits, "abcdef", "ABCDEF", string.ascii_lowercase, string.ascii_uppercase)
+    letters = list(name)
+    changed = 0
+    for index in range(len(letters) - 1, -1, -1):
+        kind = next((kind for kind in kinds if letters[index] in kind), None)
+        if kind is not None and changed < _ALTERED:
+            letters[index] = kind[(kind.index(letters[index]) + 1 + changed) % len(kind)]
+            changed += 1
+    return "".join(letters)
 
 
 def _follow(description: Description, document: dict[str, Any], edited: set[Location]) -> dict[str, Any]:

@@ -5,9 +5,10 @@ In: a description. Out: `Case`s of several steps. Names are fresh in each step u
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from acs_conformance.cases.case import Case, Edit
+from acs_conformance.cases.case import Case, Edit, single
 from acs_conformance.cases.reject import reject_cases
 from acs_conformance.description import Description
 
@@ -41,6 +42,41 @@ def sequence_cases(description: Description, jobs: int) -> Iterator[Case]:
             steps=((), (Edit("again"),)),
             aspects=(identifier,),
         )
+
+
+#: So many valid requests in a row, so many refused ones, and so many in all show what goes wrong on every n-th request.
+_VALID, _REFUSED, _ALL = 13, 20, 64
+
+
+def steady_cases(
+    description: Description, valid: Sequence[Case], refused: Sequence[Case], others: int
+) -> Iterator[Case]:
+    """The simplest requests again, as often as the plan of a small operation has too few.
+
+    Args:
+        description: of the operation.
+        valid: the cases that have to be accepted.
+        refused: those that have to be refused.
+        others: how many requests there are besides these.
+    """
+    counts = [sum(len(case.steps) for case in cases) for cases in (valid, refused)]
+    more_refused = max(0, _REFUSED - counts[1]) if refused else 0
+    is_ending = description.acts_on is not None and description.acts_on.ends_within_s is not None
+    # What ends things would need one for each; enough are ended on the way.
+    more_valid = 0 if is_ending else max(0, _VALID - counts[0], _ALL - sum(counts) - others - more_refused)
+    status = description.id("response.status")
+    for number in range(1, more_valid + 1):
+        yield single(f"{status}#again-{number:02}", description.operation, "accept", (_named(number),))
+    for number in range(1, more_refused + 1):
+        case = refused[number % len(refused)]
+        identifier = f"{case.id}-again-{number:02}"
+        edits = (*case.edits, _named(number))
+        yield replace(case, id=identifier, aspects=(identifier,), steps=(edits,), is_enumerated=False)
+
+
+def _named(number: int) -> Edit:
+    """Fresh names, which make a request of its own of the same one."""
+    return Edit("names", (), number)
 
 
 def _examples(description: Description) -> tuple[Edit, ...]:

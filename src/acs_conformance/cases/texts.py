@@ -192,11 +192,12 @@ def near_length(description: Description, path: str, wanted: int) -> int:
 
 
 def _placed(description: Description, path: str, length: int, turn: int) -> str:
-    """Another character at each place in each turn, as far as they go together."""
+    """Another character at each place in each turn, as far as they go together; the ends have the first choice."""
     chosen = fitting(description, path, length) or ""
-    for place, options in enumerate(_places(description, path, length)):
-        is_end = place in (0, length - 1)
-        char = options[(turn if is_end else turn + place) % len(options)]
+    places = _places(description, path, length)
+    for place in dict.fromkeys((0, length - 1, *range(length))):
+        options = places[place]
+        char = options[(turn if place in (0, length - 1) else turn + place) % len(options)]
         changed = f"{chosen[:place]}{char}{chosen[place + 1 :]}"
         if is_acceptable(description, path, changed):
             chosen = changed

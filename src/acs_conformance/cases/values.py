@@ -62,6 +62,19 @@ def _numbers(node: Node) -> list[Value]:
     return found
 
 
+def different(description: Description, path: str) -> list[Json]:
+    """Values that the node has to take, no two the same, the simplest first: for lists in which none repeats."""
+    node = description.nodes[path]
+    found = [*node.examples, *(value.value for value in accepted(description, path))]
+    if "enum" not in node.schema:
+        if node.type == "string":
+            sizes = texts.lengths(description, path)
+            found += [texts.text(description, path, length, turn) for turn in range(20) for length in sizes]
+        elif node.type in ("integer", "number"):
+            found += [node.examples[0] + step for distance in range(1, 40) for step in (distance, -distance)]
+    return list({repr(v): v for v in found if texts.is_acceptable(description, path, v)}.values())
+
+
 # --- what has to be refused -----------------------------------------------------------------------------------------
 
 
@@ -234,9 +247,10 @@ def _characters(node: Node, turn: int, thorough: bool) -> Iterator[Value]:
 def _bad_end(node: Node, inside: str) -> Iterator[Value]:
     """For a server that looks at the beginning of a long text only."""
     longest = node.schema.get("maxLength")
-    if longest is not None and "." not in inside:
+    char = next((char for char in (".", *PRINTABLE) if char not in inside), None)
+    if longest is not None and char is not None:
         text = (inside * longest)[: longest - 1]
-        yield Value("pattern", f"U+002E-last-of-{longest}", f"{text}.")
+        yield Value("pattern", f"{name_of(char)}-last-of-{longest}", f"{text}{char}")
 
 
 def _other_shapes(node: Node) -> Iterator[Value]:

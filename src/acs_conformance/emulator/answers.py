@@ -14,6 +14,7 @@ from urllib.parse import quote
 from acs_conformance.description import Description, ErrorRow, Json, Location
 from acs_conformance.emulator.fault import Refusal
 from acs_conformance.emulator.policy import Policy
+from acs_conformance.emulator.showing import example
 from acs_conformance.emulator.validation import Breach
 from acs_conformance.message import RawRequest, RawResponse, header
 
@@ -38,6 +39,9 @@ _REASONS = {
     "distinct": "is used elsewhere in the request",
     "equal": "differs from what it must be equal to",
     "in-use": "is in use already",
+    "known": "names nothing that there is",
+    "same": "is not what this was created with",
+    "ended": "names something that has ended",
     "unknown-parameter": "is no parameter of this operation",
     "unknown-member": "is no member of this object",
     "repeated-parameter": "is given more than once",
@@ -97,14 +101,20 @@ class Answers:
         self._success = _Success(description)
         self._suffixed = {name for name, row in description.errors.items() if _admits_suffix(row)}
 
-    def success(self, request_id: str, new_id: Callable[[], str]) -> RawResponse:
+    def success(
+        self, request_id: str, new_id: Callable[[], str], members: Mapping[str, Json] | None = None
+    ) -> RawResponse:
         """The documented success of a call.
 
         Args:
             request_id: of this answer.
             new_id: gives the ids in the body: that of what was created, and of anything else that never repeats.
+            members: what else is known of the body.
         """
-        return respond(self._description.success_status, self._success.body(request_id, new_id), request_id)
+        body = self._success.body(request_id, new_id)
+        if members:
+            body |= members
+        return respond(self._description.success_status, body, request_id)
 
     def error(self, found: list[Breach], request: RawRequest, request_id: str) -> RawResponse:
         """The answer to a call with at least one breach."""
@@ -189,23 +199,3 @@ class _Success:
         for name in self._ids:
             body[name] = new_id()
         return body | self._fixed
-
-
-def example(schema: Mapping[str, Json]) -> Json:
-    """A value that a schema allows, from its own examples and limits."""
-    for keyword in ("const", "default"):
-        if keyword in schema:
-            return schema[keyword]
-    for keyword in ("examples", "enum"):
-        if schema.get(keyword):
-            return schema[keyword][0]
-    kind = schema.get("type")
-    if kind == "object":
-        return {name: example(value) for name, value in schema.get("properties", {}).items()}
-    if kind == "array":
-        return [example(schema["items"])] * max(1, schema.get("minItems", 0)) if "items" in schema else []
-    if kind in ("integer", "number"):
-        return schema.get("minimum", 0)
-    if kind == "boolean":
-        return False
-    return "x" * max(1, schema.get("minLength", 1))

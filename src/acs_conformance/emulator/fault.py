@@ -12,6 +12,8 @@ from typing import Any
 
 from acs_conformance.description import Description, Json
 from acs_conformance.emulator.envelope import Envelope
+from acs_conformance.emulator.jobs import Job
+from acs_conformance.emulator.life import Life
 from acs_conformance.emulator.validation import Breach
 from acs_conformance.message import Headers, RawRequest, RawResponse
 
@@ -46,6 +48,9 @@ class Call:
     #: How many requests the emulator has been asked, and how many for this operation, this one included.
     number: int
     operation_number: int
+    #: All created things, and the one that the call acts on, if it acts on one and there is one.
+    life: Life
+    job: Job | None = None
 
 
 class Fault:
@@ -57,6 +62,10 @@ class Fault:
 
     id: str = "none"
 
+    def concerns(self, operation: str) -> bool:  # noqa: ARG002
+        """Whether calls of this operation are played with the defect; what the gateway does always is."""
+        return True
+
     def refusal(self, envelope: Envelope, refused: Refusal | None, memory: Memory) -> Refusal | None:  # noqa: ARG002
         """What the gateway makes of a request, given what a faultless one does; None lets it pass."""
         return refused
@@ -65,9 +74,24 @@ class Fault:
         """The response that goes out where the gateway refuses, given the one made for `refused`."""
         return response
 
+    def looked_up(self, call: Call, job: Job | None, memory: Memory) -> Job | None:  # noqa: ARG002
+        """The thing that a call acts on, given the one whose id it names; asked where an operation acts on things."""
+        return job
+
     def breaches(self, call: Call, found: list[Breach], memory: Memory) -> list[Breach]:  # noqa: ARG002
-        """The breaches that the operation sees, given those there are, in document order; none: it succeeds."""
+        """The breaches that the operation sees, given those there are, in document order; none: it succeeds.
+
+        Where an operation acts on a thing, what stands in the way because of the thing comes last.
+        """
         return found
+
+    def ends(self, call: Call, found: list[Breach], jobs: list[Job], memory: Memory) -> list[Job]:  # noqa: ARG002
+        """The things that any call ends, given those that it has to end; asked before it creates one."""
+        return jobs
+
+    def idle_limit_s(self, call: Call, limit_s: float | None, memory: Memory) -> float | None:  # noqa: ARG002
+        """After how many seconds without use a created thing ends, given the right answer; None: never."""
+        return limit_s
 
     def answer(
         self,

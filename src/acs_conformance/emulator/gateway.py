@@ -154,11 +154,12 @@ def check_ids() -> tuple[str, ...]:
 
 def _methods(description: Description, policy: Policy) -> frozenset[str]:
     """The HTTP methods that an operation takes."""
-    takes_get = any(
+    takes_another = any(
         question.trait == "method" and policy.choice(description, question.key) == "taken"
         for question in description.questions
     )
-    return frozenset({description.method, "GET"} if takes_get else {description.method})
+    another = "POST" if description.method == "GET" else "GET"
+    return frozenset({description.method, another} if takes_another else {description.method})
 
 
 def _nonce_last(table: Table) -> Table:

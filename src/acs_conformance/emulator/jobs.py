@@ -1,21 +1,22 @@
 """What calls leave behind, in memory: created things by id, and the names that they use.
 
-In: the document of a successful call. Out: a record under a new id. It knows neither requests nor answers; what becomes
-of a thing over time is not decided here.
+In: the document of a successful call. Out: a record under a new id. It knows neither requests nor answers, and no
+clock: when a thing ends is said by `life`.
 """
 
 from __future__ import annotations
 
 import itertools
 import secrets
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from acs_conformance.description import Json
 
 #: A name that can be used once: the rule that says so, the scope in which it holds, the name.
-Name = tuple[str, Json, Json]
+Name = tuple[str, str, str]
 
 
 def identifiers(seed: str | None = None) -> Iterator[str]:
@@ -33,30 +34,80 @@ def identifiers(seed: str | None = None) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One created thing."""
+    """One created thing. Times are seconds of the lifecycle's clock."""
 
     id: str
     #: The operation that created it.
     operation: str
     document: Mapping[str, Json]
-    #: Unix time in seconds.
     created_s: float
-    names: tuple[Name, ...]
+    names: tuple[Name, ...] = ()
+    #: How long it lives without use; None: for ever.
+    idle_limit_s: float | None = None
+    #: Since when nobody publishes what it uses; None while somebody does.
+    idle_since_s: float | None = None
+    #: Whether it has ever been used.
+    has_run: bool = False
+    #: When it ends because it was told to; None: it was not.
+    ends_s: float | None = None
+
+
+class JobStore(Protocol):
+    """The things that there are, oldest first; those that have ended are among them."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def __iter__(self) -> Iterator[Job]:
+        """All of them, the oldest first."""
+        ...
+
+    def get(self, job_id: str) -> Job | None:
+        """The thing with this id, or None."""
+        ...
+
+    def using(self, name: Name) -> list[Job]:
+        """The things that use a name."""
+        ...
+
+    def add(self, job: Job) -> None:
+        """Keeps a new thing; beyond the capacity the oldest one is forgotten."""
+        ...
+
+    def put(self, *jobs: Job) -> None:
+        """Keeps new states of things in the place of the old ones; nothing, where a thing is forgotten already."""
+        ...
+
+    def remove(self, job_id: str) -> None:
+        """Forgets a thing, if there is one with this id."""
+        ...
+
+    def note(self, name: str) -> Json:
+        """What was noted under a name; None if nothing was."""
+        ...
+
+    def keep_note(self, name: str, value: Json) -> None:
+        """Notes something under a name, for whoever opens the store again."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of what it is kept in."""
+        ...
 
 
 class Jobs:
-    """The things that exist, oldest first.
+    """The things that exist, in memory; a `JobStore`.
 
     Args:
-        new_id: returns another text at each call.
-        capacity: how many are kept; beyond it the oldest is forgotten, which a client can't tell from one that ended.
+        capacity: how many are kept.
     """
 
-    def __init__(self, *, new_id: Callable[[], str], capacity: int) -> None:
-        self._new_id = new_id
+    def __init__(self, *, capacity: int) -> None:
         self._capacity = capacity
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._uses: Counter[Name] = Counter()
+        self._users: dict[Name, list[str]] = {}
+        self._notes: dict[str, Json] = {}
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -68,23 +119,48 @@ class Jobs:
         """The thing with this id, or None."""
         return self._jobs.get(job_id)
 
-    def has_name(self, name: Name) -> bool:
-        """Whether a thing uses a name."""
-        return name in self._uses
+    def using(self, name: Name) -> list[Job]:
+        """The things that use a name."""
+        return [self._jobs[job_id] for job_id in self._users.get(name, ())]
 
-    def create(self, operation: str, document: Mapping[str, Json], created_s: float, names: Iterable[Name] = ()) -> Job:
-        """A new thing made of a call's document, which must not change afterwards."""
-        job = Job(id=self._new_id(), operation=operation, document=document, created_s=created_s, names=tuple(names))
+    def add(self, job: Job) -> None:
+        """Keeps a new thing, whose document must not change afterwards; beyond the capacity the oldest is forgotten."""
         self._jobs[job.id] = job
-        self._uses.update(job.names)
+        for name in job.names:
+            self._users.setdefault(name, []).append(job.id)
         if len(self._jobs) > self._capacity:
             self.remove(next(iter(self._jobs)))
-        return job
+
+    def put(self, *jobs: Job) -> None:
+        """Keeps new states of things in the place of the old ones."""
+        for job in jobs:
+            if job.id in self._jobs:
+                self._jobs[job.id] = job
 
     def remove(self, job_id: str) -> None:
         """Forgets a thing, if there is one with this id, and frees the names that no other one uses."""
         job = self._jobs.pop(job_id, None)
         for name in job.names if job else ():
-            self._uses[name] -= 1
-            if not self._uses[name]:
-                del self._uses[name]
+            users = self._users[name]
+            users.remove(job_id)
+            if not users:
+                del self._users[name]
+
+    def note(self, name: str) -> Json:
+        """What was noted under a name; None if nothing was."""
+        return self._notes.get(name)
+
+    def keep_note(self, name: str, value: Json) -> None:
+        """Notes something under a name."""
+        self._notes[name] = value
+
+    def close(self) -> None:
+        """Nothing is to be let go of."""
+
+
+def new_id(ids: Callable[[], str], store: JobStore) -> str:
+    """An id that no thing has. A store that outlives its server may hold ids of the same seed."""
+    while True:
+        found = ids()
+        if store.get(found) is None:
+            return found

@@ -4,8 +4,9 @@ In: a description, whose open questions and error rows say what there is to choo
 proof of the suite a covering set of them: whatever the suite says about one of these servers is a false alarm.
 
 The points are the keys of the description's open questions, chosen by the name of a reading, and some of the emulator's
-own, `answer.…`, for freedoms that every server has without a question being asked. What is open about the gateway, the
-points `gateway.…`, is chosen once for all operations and has variants of its own: only who tests the gateway sees it.
+own, `answer.…`, for freedoms that every server has without a question being asked. The points `life.…` settle the lives
+of created things, for all operations at once. What is open about the gateway, the points `gateway.…`, is settled once
+for all operations too and has variants of its own: only who tests the gateway sees it.
 """
 
 from __future__ import annotations
@@ -45,6 +46,31 @@ _ANSWERS = {
     "answer.message": ("sentence", "terse", "long"),
     # Whether error bodies have the gateway's further members.
     "answer.members": ("gateway", "documented"),
+}
+
+#: For operations that act on what another one creates.
+_ACTING = {
+    # What answers an id that names nothing, and one of a thing that was created with other values.
+    "answer.unknown-thing": ("missing", "forbidden"),
+    "answer.foreign-thing": ("missing", "forbidden"),
+    # Whether a thing is looked up before a malformed name of it is told from one that names nothing.
+    "answer.lookup-order": ("form-first", "lookup-first"),
+}
+_SHOWING = {
+    "answer.credentials": ("masked", "shown"),
+    # Whether the default of what was not given is shown.
+    "answer.defaults": ("shown", "left-out"),
+    # How a value is shown that is taken without effect.
+    "answer.without-effect": ("as-given", "default"),
+}
+#: The lives of all things, whichever operation is called.
+_LIFE = {
+    # Whether a thing starts for a while, or is in its second state at once.
+    "life.start": ("takes-time", "at-once"),
+    # The state of a thing that has started and that nobody has published anything for yet.
+    "life.idle": ("second", "first", "last"),
+    # Whether a thing ends at the moment when it is told to.
+    "life.stop": ("at-once", "later"),
 }
 
 #: What sources tell differently about the gateway: statuses, codes, times, the order of checks. The default is what
@@ -88,7 +114,28 @@ def options(description: Description) -> Mapping[str, tuple[str, ...]]:
         names = tuple(reading.name for reading in question.readings if reading.effect != "any") or any_choices(question)
         if names:
             found[question.key] = names
-    return MappingProxyType(found | _ANSWERS)
+    return MappingProxyType(found | _ANSWERS | _of_things(description))
+
+
+def _of_things(description: Description) -> dict[str, tuple[str, ...]]:
+    """The points of an operation that acts on things."""
+    acts_on, found = description.acts_on, {}
+    if acts_on is None:
+        return {}
+    found["answer.lookup-order"] = _ACTING["answer.lookup-order"]
+    if description.world.missing and description.world.forbidden:
+        names = ["answer.unknown-thing", *(["answer.foreign-thing"] if acts_on.same else [])]
+        found |= {name: _ACTING[name] for name in names}
+    if acts_on.shows is not None:
+        creator = acts_on.creator
+        is_there = {
+            "answer.credentials": bool(creator.secrets),
+            "answer.defaults": any("default" in node.schema for node in creator.nodes.values()),
+            "answer.without-effect": any(question.may_differ for question in creator.questions),
+        }
+        found |= {name: choices for name, choices in _SHOWING.items() if is_there[name]}
+    is_ended = acts_on.ends_within_s is not None or acts_on.ender is not None
+    return found | {name: choices for name, choices in _LIFE.items() if name != "life.stop" or is_ended}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +143,8 @@ class Policy:
     """One choice at each point; where none is made, the default holds.
 
     Attributes:
-        choices: point -> name of the choice.
+        choices: point -> name of the choice. The name of an operation may stand before the point, with a dot; then the
+            choice holds for this operation, whatever is chosen at the point without it.
     """
 
     choices: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -111,7 +159,8 @@ class Policy:
         names = options(description).get(point)
         if names is None:
             return ""
-        return self.choices.get(point, names[0])
+        name = self.choices.get(description.id(point)) or self.choices.get(point, names[0])
+        return name if name in names else names[0]  # another operation may ask the same and have other readings
 
     def reading(self, description: Description, question: Question) -> Reading | None:
         """The reading chosen of a question; None where the contract says nothing at all."""
@@ -121,6 +170,10 @@ class Policy:
     def gateway(self, point: str) -> str:
         """The name chosen at one of `GATEWAY_POINTS`."""
         return self.choices.get(point, GATEWAY_POINTS[point][0])
+
+    def life(self, point: str) -> str:
+        """The name chosen at one of the points about the lives of things."""
+        return self.choices.get(point, _LIFE[point][0])
 
     def check(self, descriptions: Iterable[Description]) -> None:
         """Whether every choice exists at one of `descriptions`, or about the gateway.
@@ -132,6 +185,7 @@ class Policy:
         for description in descriptions:
             for point, names in options(description).items():
                 known.setdefault(point, set()).update(names)
+                known[description.id(point)] = set(names)
         for point, name in self.choices.items():
             if point not in known:
                 raise SelectionError("point of a policy", point, sorted(known))

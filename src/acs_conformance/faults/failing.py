@@ -26,6 +26,7 @@ from acs_conformance.faults.kind import (
     with_body,
     with_members,
 )
+from acs_conformance.faults.showing import is_looked_up
 from acs_conformance.message import RawResponse
 from acs_conformance.wire import depth
 
@@ -247,6 +248,8 @@ def _can_happen(d: Description, word: str) -> bool:
             "unknown-member": any(node.type == "object" for node in d.nodes.values()),
             "duplicate-member": any(node.type == "object" for node in d.nodes.values()),
             **dict.fromkeys(_OF_JSON, d.json_parameters),
+            # JSON writes these as escapes.
+            **dict.fromkeys(("nul", "control", "line-break"), len(d.parameters) > len(d.json_parameters)),
         }.get(word, True)
     )
 
@@ -270,7 +273,7 @@ def _longest(d: Description) -> Iterator[Seed]:
         lengths = (
             texts.lengths(d, path) if node.type == "string" and "enum" not in node.schema and not node.derived else []
         )
-        if not lengths:
+        if not lengths or is_looked_up(d, path):  # what names a thing is as long as it was made
             continue
         place, high = steps(path), lengths[-1]
 

@@ -13,6 +13,7 @@ from typing import Literal
 from urllib.parse import parse_qsl
 
 from acs_conformance.description import Description, Json, get
+from acs_conformance.emulator.acting import OF_THING
 from acs_conformance.emulator.fault import Call, Fault, Memory
 from acs_conformance.emulator.validation import Breach, find
 from acs_conformance.message import RawResponse
@@ -39,6 +40,10 @@ class Seed(Fault):
     found_at: FoundAt = "standard"
     #: Choices of the emulator's policy without which the fault could not show.
     needs: Mapping[str, str] = field(default_factory=dict)
+
+    def concerns(self, operation: str) -> bool:
+        """Whether calls of an operation are played with it: those of the one that it is named after."""
+        return self.id.startswith(f"{operation}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,20 +91,23 @@ class Strict(Seed):
     when: When | None = None
 
     def breaches(self, call: Call, found: list[Breach], memory: Memory) -> list[Breach]:
-        """One breach more, where there was none."""
+        """One breach more, where there was none in the form of the call."""
         is_time = self.when is None or self.when(call, found, memory)  # asked each time: it may count
-        if found or not is_time or not self.refuses(call):
+        if any(breach.keyword not in OF_THING for breach in found) or not is_time or not self.refuses(call):
             return found
         rows = call.description.refusals.other
-        return [Breach(location=(), path="", keyword="unsupported", kind="other", rows=rows)]
+        return [*found, Breach(location=(), path="", keyword="unsupported", kind="other", rows=rows)]
+
+
+#: Makes the wrong answer of the right one.
+Spoil = Callable[[Call, list[Breach], RawResponse, Memory], RawResponse]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoiled(Seed):
     """A server whose answers are not as documented."""
 
-    #: Makes the wrong answer of the right one.
-    spoil: Callable[[Call, list[Breach], RawResponse, Memory], RawResponse]
+    spoil: Spoil
     when: When | None = None
 
     def answer(self, call: Call, found: list[Breach], response: RawResponse, memory: Memory) -> RawResponse:
@@ -107,6 +115,27 @@ class Spoiled(Seed):
         if self.when is not None and not self.when(call, found, memory):
             return response
         return self.spoil(call, found, response, memory)
+
+
+def spoiled(
+    d: Description,
+    key: str,
+    operator: str,
+    says: str,
+    spoil: Spoil,
+    when: When | None = None,
+    detail: str = "",
+    needs: Mapping[str, str] | None = None,
+) -> Spoiled:
+    """A server whose answers are spoiled in some calls; `key` names the requirement."""
+    return Spoiled(
+        id=f"{d.id(key)}!{operator}{f'#{detail}' if detail else ''}",
+        operator=operator,
+        says=says,
+        spoil=spoil,
+        when=when,
+        needs=needs or {},
+    )
 
 
 # --- what faults ask of a call ----------------------------------------------------------------------------------------
@@ -176,5 +205,15 @@ def with_members(response: RawResponse, members: Mapping[str, Json], status: int
 
 
 def every(number: int) -> When:
-    """Every so many requests."""
-    return lambda call, _found, _memory: call.number % number == 0
+    """Every so many requests for the operation."""
+    return lambda call, _found, _memory: call.operation_number % number == 0
+
+
+def put(members: Mapping[str, Json]) -> Spoil:
+    """Some members of the body are replaced."""
+    return lambda _call, _found, response, _memory: with_members(response, members)
+
+
+def with_status(status: int) -> Spoil:
+    """The status is another one."""
+    return lambda _call, _found, response, _memory: replace(response, status=status)

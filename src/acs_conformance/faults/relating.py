@@ -21,7 +21,9 @@ IsSeen = Callable[[Call, Found], bool]
 
 
 def relating(description: Description, relation: Relation) -> Iterator[Blind]:
-    """All faults of one relation."""
+    """All faults of one relation; none where there is never a second value to be equal."""
+    if relation.word == "unique" and most(description, relation.of) < 2:
+        return
     yield _fault(description, relation, "ignore", f"{relation.key} is not checked", lambda _call, _found: False)
     ways = {"unique": _unique, "distinct": _distinct}.get(relation.word, _none)
     for operator, says, is_seen in ways(description, relation):

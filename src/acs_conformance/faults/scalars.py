@@ -141,10 +141,10 @@ def _ranges(d: Description, node: Node) -> Iterator[Blind]:
         passing += [("maximum", f"limit#{n}", lambda v, n=n: v <= n) for n in above]
         passing += [
             ("maximum", f"exactly#{high + 1}", lambda v: v == high + 1),
-            ("maximum", "wrap-16", lambda v: (low or 0) <= v % 2**16 <= high),
-            ("maximum", "wrap-32", lambda v: (low or 0) <= v % 2**32 <= high),
             ("maximum", "huge", lambda v: v >= 2**31),
         ]
+        for bits in (16, 32) if high >= 0 else ():  # what wraps is not negative
+            passing.append(("maximum", f"wrap-{bits}", lambda v, m=2**bits: (low or 0) <= v % m <= high))
     for keyword, operator, lets_pass in passing:
         name, _, detail = operator.partition("#")
         says = f"{node.path}: {keyword} lets pass {name} {detail}".rstrip()

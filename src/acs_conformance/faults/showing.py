@@ -19,6 +19,11 @@ def is_inside(path: str, other: str) -> bool:
     return path.startswith((f"{other}.", f"{other}[]"))
 
 
+def is_looked_up(d: Description, path: str) -> bool:
+    """Whether a parameter names a thing that has to exist: to say that nothing has a malformed name is right too."""
+    return d.acts_on is not None and path in (d.acts_on.id, *d.acts_on.same)
+
+
 def is_asked(node: Node) -> bool:
     """Whether an empty text raises a question: does an optional parameter without a text count as sent?"""
     return node.is_parameter and not node.required
@@ -31,9 +36,11 @@ def most(d: Description, path: str) -> float:
 
 
 def least(d: Description, path: str) -> int:
-    """How many values there always are at a path, where its outermost list is there."""
+    """How many values there always are at a path, where its outermost list is there; at most 1 where it is in none."""
     holder = path.partition("[]")[0]
     node = d.nodes[path]
+    if holder == path:
+        return int(node.required)
     while node.path != f"{holder}[]":
         if not node.required:
             return 0
@@ -90,6 +97,8 @@ def can_be_alike(d: Description, relation: Relation, way: str) -> bool:
     """
     paths = (relation.of, relation.other or relation.of)
     if any(d.nodes[path].type != "string" or "enum" in d.nodes[path].schema for path in paths):
+        return False
+    if relation.word == "unique" and most(d, relation.of) < 2:
         return False
     if way == "any-case":
         letters = [texts.characters(d, path) for path in paths]
