@@ -67,7 +67,11 @@ def replay(
 
     loaded = reports.load(report)
     names = _chosen(report, loaded, failures, all_=all_, remedy="Name some, or all by --all")
-    chosen = [Failures(loaded).find(name) for name in names]
+    known = Failures(loaded)
+    chosen = [known.find(name) for name in names]
+    if not chosen:
+        click.echo("[]" if style == "json" else "the report has no findings")
+        return _PASSES
     options = _options(loaded, target_url, profile_name, spec_root)
     replays = _replayed(loaded, chosen, options, times, is_elsewhere=bool(target_url or profile_name))
     if style == "json":
@@ -84,7 +88,7 @@ def _chosen(path: Path, report: Mapping[str, Any], given: Sequence[str], *, all_
     known = [finding["id"] for finding in report["findings"]]
     if given and all_:
         raise UsageError("--all is every finding; leave out the FAILURE-IDs or --all.")
-    if not known:
+    if not known and not all_:
         raise UsageError(f"{path}: the report has no findings; nothing failed in that run.")
     if given:
         return list(given)
