@@ -25,7 +25,6 @@ from acs_conformance.emulator.core import Emulator, Settings
 from acs_conformance.emulator.envelope import COMMON_PARAMETERS, Envelope
 from acs_conformance.emulator.fault import Fault, Refusal
 from acs_conformance.emulator.jobs import Job, identifiers
-from acs_conformance.emulator.life import Where
 from acs_conformance.emulator.limits import Quota
 from acs_conformance.emulator.policy import Policy
 from acs_conformance.emulator.server import running
@@ -217,17 +216,28 @@ class RunningEmulator:
         """Starts afresh as it was started: no jobs, no requests, no used nonces, a full quota."""
         self._play = _Play(self.descriptions, self._started_with)
 
-    # --- the life of what was created -----------------------------------------------------------------------------------
+    # --- the life of what was created -------------------------------------------------------------------------------
 
     def advance(self, seconds: float) -> float:
-        """Lets seconds go by in the lives of what was created, and nowhere else; the time there then, in Unix seconds."""
+        """Lets seconds go by in the lives of what was created, and nowhere else; the time there then, in Unix seconds.
+
+        Dates of requests and nonces go by the clock of the machine, as those of the client do.
+        """
         return self._play.emulator.advance(seconds)
 
-    def join(self, where: Where | None = None, *, job_id: str | None = None) -> int:
-        """Lets somebody publish what some things use; how many things it concerns. See `emulator.life.Life.join`."""
+    def join(self, where: Mapping[str, Json] | None = None, *, job_id: str | None = None) -> int:
+        """Lets somebody publish what things use, also those that are created later. Without it they are idle.
+
+        Args:
+            where: what the things were created with, path of a parameter or member -> value; none: all things.
+            job_id: one thing only.
+
+        Returns:
+            How many things are used by that now.
+        """
         return self._play.emulator.join(where, job_id=job_id)
 
-    def leave(self, where: Where | None = None, *, job_id: str | None = None) -> bool:
+    def leave(self, where: Mapping[str, Json] | None = None, *, job_id: str | None = None) -> bool:
         """Lets those leave that have joined with the same arguments; whether there were any."""
         return self._play.emulator.leave(where, job_id=job_id)
 
