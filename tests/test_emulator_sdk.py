@@ -212,9 +212,9 @@ def test_sdk_raises_the_documented_error_asynchronously(play):
 
 @pytest.fixture
 def life(acs_emulator):
-    """The service as the plugin gives it to client teams, a client of it, and a job that was started."""
-    keys = {"key": acs_emulator.access_key.access_key_id, "secret": acs_emulator.access_key.access_key_secret}
-    sdk = client(acs_emulator.url, **keys)
+    """The emulator as the plugin gives it to client teams, a client of it, and a job that was started."""
+    key = acs_emulator.access_key
+    sdk = client(acs_emulator.url, key=key.access_key_id, secret=key.access_key_secret)
     outputs = [output("one"), output("two", transcode_template="lld")]
     return acs_emulator, sdk, sdk.start_rtc_cloud_transcode(request(output_params=outputs)).body.task_id
 

@@ -233,3 +233,30 @@ def test_no_secret_is_shown(emulator):
         shown = repr((other, other.received, other.access_key, other._started_with))
     assert "verySecret" not in shown
     assert "Signature=" not in shown.replace("Signature=***", "")
+
+
+# --- the lives of what was created ------------------------------------------------------------------------------------
+
+
+def test_the_clock_of_jobs_is_moved_and_publishers_come_and_go(emulator, client):
+    task = client.call(ACTION, **VALID)["TaskId"]
+    status = lambda: client.call(f"Describe{ACTION[5:]}", AppId="a", TaskId=task)["TaskInfo"]["Status"]  # noqa: E731
+    seen = [status()]
+    emulator.join({"ChannelId": "c"})
+    emulator.advance(1000)
+    seen.append(status())
+    emulator.leave({"ChannelId": "c"})
+    emulator.advance(59)
+    seen.append(status())
+    emulator.advance(1)
+    seen.append(status())
+    assert seen == ["STARTING", "RUNNING", "RECOVERING", "STOPPED"]
+
+
+def test_nobody_leaves_who_has_not_joined(emulator, client):
+    emulator.join({"ChannelId": "c"})
+    with pytest.raises(UsageError, match="Leave with the same"):
+        emulator.leave()
+    emulator.reset()
+    with pytest.raises(UsageError, match="nobody has joined"):
+        emulator.leave({"ChannelId": "c"})

@@ -5,7 +5,6 @@ its fixtures. The conformance suites ask for `requirement` and `campaign`; run t
 
     pytest --pyargs acs_conformance.suites --acs-target http://127.0.0.1:8080
 
-
 Cases are sent on first need. Under pytest-xdist the workers share one journal and take turns in sending.
 """
 

@@ -160,6 +160,34 @@ class RunningEmulator:
         """What calls have created since the last reset, oldest first."""
         return self._play.jobs
 
+    # --- the lives of what was created ------------------------------------------------------------------------------
+
+    def advance(self, seconds: float) -> None:
+        """Lets seconds go by in the lives of created things, and nowhere else: nobody has to wait for one to end.
+
+        Dates of requests, nonces and tokens are compared with the client's clock, which nobody moves.
+        """
+        self._play.emulator.advance(seconds)
+
+    def join(self, where: Mapping[str, Json] | None = None, *, job_id: str | None = None) -> None:
+        """Lets somebody publish what some things use, also those that are created later, until the next reset.
+
+        Args:
+            where: what those things were created with: path of a parameter or member, such as "Filter.Name" -> its
+                value. Without it all things are used.
+            job_id: one thing only.
+        """
+        self._play.emulator.join(where, job_id=job_id)
+
+    def leave(self, where: Mapping[str, Json] | None = None, *, job_id: str | None = None) -> None:
+        """Lets those leave who have joined with the same arguments.
+
+        Raises:
+            UsageError: nobody has.
+        """
+        if not self._play.emulator.leave(where, job_id=job_id):
+            raise UsageError(f"nobody has joined with {dict(where or {})}, job_id={job_id!r}. Leave with the same.")
+
     # --- what it plays ----------------------------------------------------------------------------------------------
 
     def configure(
@@ -215,31 +243,6 @@ class RunningEmulator:
     def reset(self) -> None:
         """Starts afresh as it was started: no jobs, no requests, no used nonces, a full quota."""
         self._play = _Play(self.descriptions, self._started_with)
-
-    # --- the life of what was created -------------------------------------------------------------------------------
-
-    def advance(self, seconds: float) -> float:
-        """Lets seconds go by in the lives of what was created, and nowhere else; the time there then, in Unix seconds.
-
-        Dates of requests and nonces go by the clock of the machine, as those of the client do.
-        """
-        return self._play.emulator.advance(seconds)
-
-    def join(self, where: Mapping[str, Json] | None = None, *, job_id: str | None = None) -> int:
-        """Lets somebody publish what things use, also those that are created later. Without it they are idle.
-
-        Args:
-            where: what the things were created with, path of a parameter or member -> value; none: all things.
-            job_id: one thing only.
-
-        Returns:
-            How many things are used by that now.
-        """
-        return self._play.emulator.join(where, job_id=job_id)
-
-    def leave(self, where: Mapping[str, Json] | None = None, *, job_id: str | None = None) -> bool:
-        """Lets those leave that have joined with the same arguments; whether there were any."""
-        return self._play.emulator.leave(where, job_id=job_id)
 
     def handle(self, request: RawRequest) -> RawResponse:
         """The response to a raw request, without HTTP. Never raises."""

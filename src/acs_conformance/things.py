@@ -9,6 +9,7 @@ exchange is an interval, from sending to the whole answer; what may have happene
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -135,6 +136,15 @@ class Things:
     def stands(self, thing: Thing, at: float) -> Standing:
         """How a thing stands at a moment."""
         return self._standing(self._lives[thing.kind, thing.id], (at, at), None)
+
+    def is_over(self, thing: Thing, at: float) -> bool:
+        """Whether an end was asked for and answered with success, or its time is over."""
+        standing = self.stands(thing, at)
+        return standing.word == "ended" or (standing.word == "open" and standing.cause == "ended")
+
+    def over(self, at: float) -> Counter[str]:
+        """Kind -> how many things of it are over at a moment."""
+        return Counter(life.thing.kind for life in self._lives.values() if self.is_over(life.thing, at))
 
     def _standing(self, life: _Life, when: Interval, within_s: float | None) -> Standing:
         sent, answered = when
