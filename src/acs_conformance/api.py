@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from acs_conformance.budget import Limits
 from acs_conformance.cases import Depth
 from acs_conformance.description import Description
 from acs_conformance.errors import TargetUnreachable, UsageError
+from acs_conformance.exchange import Recorder
 from acs_conformance.gateway_checks import Scheme
 from acs_conformance.profile import load as load_profile
 from acs_conformance.profile import load_deviations
@@ -112,6 +114,7 @@ def run_conformance(
     allow_inconclusive: Sequence[str] = (),
     deviations: Path | None = None,
     max_jobs: int | None = None,
+    max_surprises: int = 1,
     max_requests: int | None = None,
     max_seconds: float | None = None,
     baseline: Path | None = None,
@@ -136,6 +139,7 @@ def run_conformance(
         deviations: file of accepted failures, beside those of the profile.
         max_jobs: has no more requests than this accepted that create something; 0 sends only what has to be refused.
             Required, together with `report_dir`, for targets that are not on this machine.
+        max_surprises: when no job is left, goes on with what has to be refused until so many were accepted.
         max_requests: sends no more than this.
         max_seconds: stops sending after this.
         baseline: an earlier report.json: a reading that has changed since is a finding.
@@ -172,7 +176,9 @@ def run_conformance(
         allowed=tuple(allow_inconclusive),
         deviations=load_deviations(deviations) if deviations is not None else (),
         run_id=run_id,
-        limits=Limits(max_requests=max_requests, max_seconds=max_seconds, max_jobs=max_jobs),
+        limits=Limits(
+            max_jobs=max_jobs, max_surprises=max_surprises, max_requests=max_requests, max_seconds=max_seconds
+        ),
         baseline=baseline,
         has_self_check=self_check,
         spec_root=spec_root,
@@ -225,21 +231,30 @@ def _target(options: Options, prepared: Run, credentials: Credentials | None) ->
 def _sent(prepared: Run, chosen: Target, folder: Path) -> tuple[Outcome, str, tuple[str, ...]]:
     """The judged run, why the target was unreachable, or "", and what the run has created that may still live."""
     store = Store(folder)
-    recorder, sender = recorder_for(chosen, prepared.options.signature, prepared.guard(chosen, folder))
+    guard = prepared.guard(chosen, folder)
+    recorder, sender = recorder_for(chosen, prepared.options.signature, guard)
     campaign = prepared.campaign(chosen, recorder, store)
-    may_live: list[str] = []
     try:
         try:
             campaign.run()
-        finally:
-            may_live += [ending.says for ending in prepared.stop_all(recorder) if ending.may_live]
+        except BaseException:
+            for says in _ended(prepared, recorder):
+                warnings.warn(says, stacklevel=3)  # there is no result to say it in
+            raise
+        may_live = _ended(prepared, recorder)
         if campaign.stopped:
             store.stop(campaign.stopped)
         outcome = prepared.outcome(chosen, store, is_complete=True)
     finally:
         sender.close()
         store.close()
-    return outcome, campaign.stopped if campaign.is_unreachable else "", tuple(may_live)
+        guard.close()
+    return outcome, campaign.stopped if campaign.is_unreachable else "", may_live
+
+
+def _ended(prepared: Run, recorder: Recorder) -> tuple[str, ...]:
+    """Ends what the run has created; of what may live on all the same, what is to be said."""
+    return tuple(ending.says for ending in prepared.stop_all(recorder) if ending.may_live)
 
 
 def _result(outcome: Outcome, may_live: tuple[str, ...], report_dir: Path | None) -> ConformanceResult:

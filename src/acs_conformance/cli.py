@@ -308,7 +308,8 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None, voice: Vo
         if (folder / "journal.jsonl").exists():
             raise UsageError(f"{folder} holds the journal of an earlier run; choose another --report-dir")
         store = Store(folder)
-        recorder, sender = recorder_for(chosen, options.signature, prepared.guard(chosen, folder))
+        guard = prepared.guard(chosen, folder)
+        recorder, sender = recorder_for(chosen, options.signature, guard)
         watch = voice.watch()
         campaign = prepared.campaign(chosen, recorder, store, _progress(prepared, chosen, store, folder, watch))
         is_complete = False
@@ -323,6 +324,7 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None, voice: Vo
             with _interruptible():
                 cli_cleanup.stop_jobs(prepared, recorder, folder)
             sender.close()
+            guard.close()
             if campaign.stopped:
                 store.stop(campaign.stopped)
             outcome = prepared.outcome(chosen, store, is_complete=is_complete)

@@ -216,9 +216,11 @@ class Session:
         from acs_conformance.run import recorder_for
 
         target = self._reached()
-        recorder, sender = recorder_for(target, self.options.signature, self._guard(target))
+        guard = self._guard(target)
+        recorder, sender = recorder_for(target, self.options.signature, guard)
         left = [ending for ending in self.run.stop_all(recorder) if ending.may_live]
         sender.close()
+        guard.close()
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if left and reporter is not None:
             for ending in left:
