@@ -28,7 +28,7 @@ from acs_conformance.gateway_checks import Scheme
 from acs_conformance.profile import load as load_profile
 from acs_conformance.profile import load_deviations
 from acs_conformance.results import Outcome
-from acs_conformance.run import Options, Run, reached, recorder_for
+from acs_conformance.run import Options, Run, reached, recorders_for
 from acs_conformance.signing import Credentials
 from acs_conformance.store import FILE as JOURNAL
 from acs_conformance.store import Store
@@ -117,6 +117,7 @@ def run_conformance(
     max_surprises: int = 1,
     max_requests: int | None = None,
     max_seconds: float | None = None,
+    concurrency: int = 1,
     baseline: Path | None = None,
     self_check: bool = False,
     run_id: str | None = None,
@@ -142,6 +143,7 @@ def run_conformance(
         max_surprises: when no job is left, goes on with what has to be refused until so many were accepted.
         max_requests: sends no more than this.
         max_seconds: stops sending after this.
+        concurrency: cases sent at the same time.
         baseline: an earlier report.json: a reading that has changed since is a finding.
         self_check: tries the same plan on some faulty servers, in process; the report has what it found.
         run_id: reproduces the identifiers of an earlier run.
@@ -179,6 +181,7 @@ def run_conformance(
         limits=Limits(
             max_jobs=max_jobs, max_surprises=max_surprises, max_requests=max_requests, max_seconds=max_seconds
         ),
+        concurrency=concurrency,
         baseline=baseline,
         has_self_check=self_check,
         spec_root=spec_root,
@@ -232,21 +235,23 @@ def _sent(prepared: Run, chosen: Target, folder: Path) -> tuple[Outcome, str, tu
     """The judged run, why the target was unreachable, or "", and what the run has created that may still live."""
     store = Store(folder)
     guard = prepared.guard(chosen, folder)
-    recorder, sender = recorder_for(chosen, prepared.options.signature, guard)
-    campaign = prepared.campaign(chosen, recorder, store)
+    options = prepared.options
+    recorders, senders = recorders_for(chosen, options.signature, guard, options.concurrency)
+    campaign = prepared.campaign(chosen, recorders, store)
     try:
         try:
             campaign.run()
         except BaseException:
-            for says in _ended(prepared, recorder):
+            for says in _ended(prepared, recorders[0]):
                 warnings.warn(says, stacklevel=3)  # there is no result to say it in
             raise
-        may_live = _ended(prepared, recorder)
+        may_live = _ended(prepared, recorders[0])
         if campaign.stopped:
             store.stop(campaign.stopped)
         outcome = prepared.outcome(chosen, store, is_complete=True)
     finally:
-        sender.close()
+        for sender in senders:
+            sender.close()
         store.close()
         guard.close()
     return outcome, campaign.stopped if campaign.is_unreachable else "", may_live
