@@ -210,7 +210,14 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
 @click.option("--run-id", help="Reproduce the identifiers of an earlier run: 1 to 12 lower-case letters and digits.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
 @click.option("--baseline", type=click.Path(path_type=Path), help="An earlier report.json: a changed reading fails.")
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text for people, or JSON for programs.",
+)
 @click.option("-q", "--quiet", "is_quiet", is_flag=True, help="Only a line for each finding, and the verdict.")
 @click.option(
     "-v", "--verbose", "is_verbose", is_flag=True, help="Each case as it is judged, and everything at the end."

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from acs_conformance import cli_completion
 from acs_conformance.cli_proof import spec_option
 from acs_conformance.errors import UsageError
 
@@ -28,14 +29,27 @@ _HEADLINES = {"fails": "STILL FAILS", "passes": "NO LONGER FAILS", "inconclusive
 
 @click.command()
 @click.argument("report", type=_REPORT)
-@click.argument("failures", nargs=-1, metavar="[FAILURE-ID]...")
+@click.argument("failures", nargs=-1, metavar="[FAILURE-ID]...", shell_complete=cli_completion.findings)
 @click.option("--all", "all_", is_flag=True, help="Every finding of the report.")
 @click.option("--target", "target_url", metavar="URL", help="Send to this address, not to the target of the report.")
-@click.option("--profile", "profile_name", metavar="NAME_OR_FILE", help="Send to this target.")
+@click.option(
+    "--profile",
+    "profile_name",
+    metavar="NAME_OR_FILE",
+    shell_complete=cli_completion.profiles,
+    help="Send to this target.",
+)
 @click.option(
     "--times", type=click.IntRange(1, 1000), help="How often; without it as often as the recorded rate takes, up to 20."
 )
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text for people, or JSON for programs.",
+)
 @spec_option
 def replay(
     report: Path,
@@ -176,8 +190,14 @@ def _show(each: Replay) -> None:
 
 @click.command()
 @click.argument("report", type=_REPORT)
-@click.argument("failure", required=False, metavar="[FAILURE-ID]")
-@click.option("--format", "style", type=click.Choice(["har", "allure", "curl", "python"]), required=True)
+@click.argument("failure", required=False, metavar="[FAILURE-ID]", shell_complete=cli_completion.findings)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["har", "allure", "curl", "python"]),
+    required=True,
+    help="What is made, as told above.",
+)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Where it goes, not the terminal; for allure a folder."
 )
