@@ -13,6 +13,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import replace
 
 from acs_conformance import lifecycle
+from acs_conformance.answer import Answer
 from acs_conformance.budget import Exhausted, Unaffordable
 from acs_conformance.campaign_claims import absentees
 from acs_conformance.campaign_judge import ATTEMPTS, BROKEN
@@ -26,7 +27,7 @@ from acs_conformance.cases.render import Context, render
 from acs_conformance.description import Description
 from acs_conformance.dispatch import Dispatcher, Rendered
 from acs_conformance.exchange import Recorder
-from acs_conformance.gateway_judge import is_pointless
+from acs_conformance.gateway_judge import is_locked_out, is_pointless
 from acs_conformance.journal import Journal
 from acs_conformance.judge import judge_exchange
 from acs_conformance.keeper import NothingToActOn
@@ -203,9 +204,13 @@ class Campaign:
                 description, description.checks, case.id, self._asked, has_token=self._recorder.has_token
             ):
                 try:
-                    self._run_case(case)
+                    judgement = self._run_case(case)
                 except NothingToActOn as reason:
                     self.journal.skip(case.operation, str(reason))
+                    continue
+                checks = description.checks
+                if judgement is not None and checks is not None and is_locked_out(description, checks, self._asked):
+                    raise self._obstructed(case, judgement.answer)
 
     def _is_offered(self, description: Description) -> bool:
         """Whether the target knows an operation at all; one that every target has to offer is not asked for."""
@@ -356,8 +361,7 @@ class Campaign:
         if case.kind == "opening" and acts_on is not None and is_elsewhere:
             raise NothingToActOn(f"the plain valid request was answered {answer}")
         if case.kind == "opening" and (is_elsewhere or (answer.is_foreign and not self._knows_the_contract(case))):
-            found = obstacle_of(self.descriptions[case.operation], self.journal.exchanges[-1])
-            raise Stopped(f"the plain valid request was answered {answer}{f': {found.says}' if found else ''}")
+            raise self._obstructed(case, answer)
         answers = {str(other.answer) for other in judged.values()}
         if (
             len(judged) >= _ALL_REFUSED
@@ -365,6 +369,11 @@ class Campaign:
             and not any(other.is_accepted for other in judged.values())
         ):
             raise Stopped(f"{len(judged)} of {len(judged)} valid requests were answered {judgement.answer}")
+
+    def _obstructed(self, case: Case, answer: Answer) -> Stopped:
+        """The end of a run that something is in the way of, as its last exchange shows."""
+        found = obstacle_of(self.descriptions[case.operation], self.journal.exchanges[-1])
+        return Stopped(f"the plain valid request was answered {answer}{f': {found.says}' if found else ''}")
 
     def _knows_the_contract(self, opening: Case) -> bool:
         """Whether the target refuses an invalid request as documented: then what it said to a valid one is its own."""

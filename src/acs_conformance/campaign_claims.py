@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from acs_conformance.description import Description
-from acs_conformance.gateway_judge import is_stand_in
+from acs_conformance.gateway_judge import is_locked_out, is_stand_in
 from acs_conformance.observation import Judgement, Observation
 from acs_conformance.record import Exchange
 
@@ -58,6 +58,20 @@ def absentees(
                     f"judged; name {name!r} to demand one"
                 )
     return found
+
+
+def locked_out(
+    descriptions: Mapping[str, Description], exchanges: list[Exchange], judgements: Mapping[int, Judgement]
+) -> list[str]:
+    """The gateways that let nobody in, so that what they refuse shows nothing."""
+    return [
+        name
+        for name, description in descriptions.items()
+        if description.checks is not None
+        and is_locked_out(
+            description, description.checks, {e.case: judgements[e.number] for e in exchanges if e.operation == name}
+        )
+    ]
 
 
 def _is_same_answer(one: Judgement, other: Judgement) -> bool:
@@ -116,12 +130,13 @@ def availability(
         for exchange in mine:
             if judgements[exchange.number].answer.kind != "broken":  # a stale connection is neither
                 yield Observation(requirement=key, outcome="pass", exchange=exchange.number)
+        count = len(shaken[operation])
         for last in shaken[operation]:
             yield Observation(
                 requirement=key,
-                outcome="fail" if len(shaken[operation]) >= UNRELIABLE else "inconclusive",
+                outcome="fail" if count >= UNRELIABLE else "inconclusive",
                 exchange=last.number,
-                received=f"{judgements[last.number].answer} to {len(shaken[operation])} of {len(mine)} requests, not again",
+                received=f"{judgements[last.number].answer} to {count} of {len(mine)} requests, not again",
                 allowed="any documented answer below 500",
                 cause="now and then no answer or 5xx",
             )

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from acs_conformance.campaign_claims import ReadingRecord, absentees, availability, readings, repeated
+from acs_conformance.campaign_claims import ReadingRecord, absentees, availability, locked_out, readings, repeated
 from acs_conformance.cases.case import Case, requirement_of
 from acs_conformance.description import Description, Json
 from acs_conformance.judge import identifiers, judge_exchange
 from acs_conformance.observation import Judgement, Observation
 from acs_conformance.record import STALE, Exchange
-from acs_conformance.things import Things
+from acs_conformance.things import Things, times
 from acs_conformance.trait import Memory, claims
 from acs_conformance.wire import decode
 
@@ -58,6 +58,9 @@ class CampaignJudgement:
     absent: frozenset[str] = frozenset()
     #: What is left alone, and why.
     notes: tuple[str, ...] = field(default=())
+    #: Kind of thing -> accepted requests that created one, and things that are known to have ended.
+    created: Mapping[str, int] = field(default_factory=dict)
+    ended: Mapping[str, int] = field(default_factory=dict)
 
 
 def memory_of(descriptions: Mapping[str, Description], judged: Iterable[tuple[Exchange, Judgement]]) -> Memory:
@@ -83,7 +86,8 @@ def judge_campaign(
         exchanges: all of them; the order of their numbers counts, not the order in which they come.
     """
     exchanges = sorted(exchanges, key=lambda exchange: exchange.number)
-    judgements = _judgements(descriptions, exchanges)
+    judgements, things = _judgements(descriptions, exchanges)
+    created, ended = _created_and_ended(descriptions, exchanges, judgements, things)
     absent = absentees(descriptions, exchanges, judgements)
     exchanges = [exchange for exchange in exchanges if cases[exchange.case].operation not in absent]
     observations = [o for exchange in exchanges for o in judgements[exchange.number].observations]
@@ -92,6 +96,14 @@ def judge_campaign(
         grouped[exchange.case].append(exchange)
     results: dict[str, CaseResult] = {}
     unstable: list[str] = []
+    for gateway in locked_out(descriptions, exchanges, judgements):
+        # It lets nobody in, which leaves undecided what it seemed to fail; what ends the run tells why.
+        mine = {exchange.number for exchange in exchanges if exchange.operation == gateway}
+        shaken = [o for o in observations if o.exchange in mine and o.outcome == "fail"]
+        observations = [o for o in observations if o.exchange not in mine]
+        observations += [replace(o, outcome="inconclusive") for o in shaken]
+        exchanges = [exchange for exchange in exchanges if exchange.number not in mine]
+        grouped = defaultdict(list, {name: group for name, group in grouped.items() if group[0].number not in mine})
     # Where nothing ever answered, or only proxies and the like did, there is no target to say anything about.
     has_answered = any(
         exchange.response is not None and not judgements[exchange.number].answer.is_foreign for exchange in exchanges
@@ -104,7 +116,7 @@ def judge_campaign(
         results[identifier] = result
         if broken:
             if result.status == "fail" and broken >= BROKEN:
-                observations.append(_broken_observation(descriptions, cases[identifier], group, judgements))
+                observations.append(_broken_observation(descriptions, group, judgements))
             elif not _fits_anything(group, judgements):
                 unstable.append(identifier)
     observations = _blamed(observations, results, exchanges)
@@ -119,10 +131,31 @@ def judge_campaign(
         unstable=tuple(unstable),
         absent=frozenset(absent),
         notes=tuple(absent.values()),
+        created=created,
+        ended=ended,
     )
 
 
-def _judgements(descriptions: Mapping[str, Description], exchanges: list[Exchange]) -> dict[int, Judgement]:
+def _created_and_ended(
+    descriptions: Mapping[str, Description],
+    exchanges: list[Exchange],
+    judgements: Mapping[int, Judgement],
+    things: Things,
+) -> tuple[dict[str, int], dict[str, int]]:
+    """What a campaign has left behind, by kind, as it stands after the last exchange."""
+    created: dict[str, int] = {}
+    for exchange in exchanges:
+        creates = descriptions[exchange.operation].creates
+        if creates is not None and descriptions[exchange.operation].checks is None:
+            created.setdefault(creates.thing, 0)
+            created[creates.thing] += judgements[exchange.number].is_accepted
+    over = things.over(max((times(exchange)[1] for exchange in exchanges), default=0.0))
+    return created, {kind: over[kind] for kind in created}
+
+
+def _judgements(
+    descriptions: Mapping[str, Description], exchanges: list[Exchange]
+) -> tuple[dict[int, Judgement], Things]:
     """Each exchange judged with what the whole campaign knows of identifiers, and with the names in use before it."""
     first = {e.number: judge_exchange(descriptions[e.operation], e, Memory()) for e in exchanges}
     works = memory_of(descriptions, ((exchange, first[exchange.number]) for exchange in exchanges)).works
@@ -148,7 +181,7 @@ def _judgements(descriptions: Mapping[str, Description], exchanges: list[Exchang
         if description.acts_on is not None:
             things.learn(description, exchange, judgement)
         final[exchange.number] = judgement
-    return final
+    return final, things
 
 
 def _case_result(case: Case, group: list[Exchange], judgements: Mapping[int, Judgement]) -> tuple[CaseResult, int]:
@@ -220,7 +253,7 @@ def _fits_anything(group: list[Exchange], judgements: Mapping[int, Judgement]) -
 
 
 def _broken_observation(
-    descriptions: Mapping[str, Description], case: Case, group: list[Exchange], judgements: Mapping[int, Judgement]
+    descriptions: Mapping[str, Description], group: list[Exchange], judgements: Mapping[int, Judgement]
 ) -> Observation:
     """A case that breaks the target again and again fails its requirement, or availability where it has none."""
     last = next(e for e in reversed(group) if judgements[e.number].answer.kind == "broken")

@@ -58,7 +58,7 @@ def replay(
     \b
     Examples:
       acs-conformance replay reports/today
-      acs-conformance replay reports/today AppId.maxLength
+      acs-conformance replay reports/today Name.maxLength
       acs-conformance replay report.json OPERATION.Name.pattern~3f2a1c --target http://127.0.0.1:8080
       acs-conformance replay reports/today --all --format json
     """  # noqa: D301 - click reads the backspace as "keep these lines"
@@ -66,7 +66,8 @@ def replay(
     from acs_conformance.report.failure import Failures
 
     loaded = reports.load(report)
-    chosen = [Failures(loaded).find(name) for name in _chosen(report, loaded, failures, all_=all_)]
+    names = _chosen(report, loaded, failures, all_=all_, remedy="Name some, or all by --all")
+    chosen = [Failures(loaded).find(name) for name in names]
     options = _options(loaded, target_url, profile_name, spec_root)
     replays = _replayed(loaded, chosen, options, times, is_elsewhere=bool(target_url or profile_name))
     if style == "json":
@@ -78,7 +79,7 @@ def replay(
     return next((code for code in (_FAILS, _INCONCLUSIVE) if code in codes), _PASSES)
 
 
-def _chosen(path: Path, report: Mapping[str, Any], given: Sequence[str], *, all_: bool) -> list[str]:
+def _chosen(path: Path, report: Mapping[str, Any], given: Sequence[str], *, all_: bool, remedy: str) -> list[str]:
     """The names of the findings that are meant."""
     known = [finding["id"] for finding in report["findings"]]
     if given and all_:
@@ -91,7 +92,7 @@ def _chosen(path: Path, report: Mapping[str, Any], given: Sequence[str], *, all_
         return known
     lines = "".join(f"\n  {name}" for name in known[:40])
     more = f"\n  and {len(known) - 40} more" if len(known) > 40 else ""
-    raise UsageError(f"{path} has {len(known)} findings. Name some, or all by --all:{lines}{more}")
+    raise UsageError(f"{path} has {len(known)} findings. {remedy}:{lines}{more}")
 
 
 def _options(report: Mapping[str, Any], url: str | None, profile_name: str | None, root: Path | None) -> Options:
@@ -185,8 +186,8 @@ def export(report: Path, failure: str | None, style: str, output: Path | None) -
     \b
     Examples:
       acs-conformance export reports/today --format allure -o allure-results
-      acs-conformance export reports/today AppId.maxLength --format curl | bash
-      acs-conformance export reports/today AppId.maxLength --format har -o finding.har
+      acs-conformance export reports/today Name.maxLength --format curl | bash
+      acs-conformance export reports/today Name.maxLength --format har -o finding.har
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     from acs_conformance import report as reports
     from acs_conformance.report import allure, har, scripts
@@ -201,7 +202,8 @@ def export(report: Path, failure: str | None, style: str, output: Path | None) -
         return
     finding = None
     if style != "har" or failure is not None:
-        (name,) = _chosen(report, loaded, [failure] if failure is not None else [], all_=False)
+        given = [failure] if failure is not None else []
+        (name,) = _chosen(report, loaded, given, all_=False, remedy="Name one")
         finding = Failures(loaded).find(name)
     if finding is None:
         text = har.render(loaded)

@@ -137,7 +137,7 @@ class Keeper:
         ender = self._enders.get(thing.kind)
         if thing in self._open:
             self._open.remove(thing)
-        if ender is None or thing.kind in self.unended or self._is_over(thing):
+        if ender is None or thing.kind in self.unended or self.things.is_over(thing, time.time() + self.moved_s):
             return
         number = self._numbers[ender.operation] = self._numbers.get(ender.operation, 0) + 1
         identifier = f"{ender.id('response.status')}#end-of-{thing.id}-{number}"
@@ -149,8 +149,3 @@ class Keeper:
             self._has_ended.add(thing.kind)
         elif judgement.is_right is not True and thing.kind not in self._has_ended:
             self.unended[thing.kind] = str(judgement.answer)
-
-    def _is_over(self, thing: Thing) -> bool:
-        """Whether an end was asked for and answered with success, or its time is over."""
-        standing = self.things.stands(thing, time.time() + self.moved_s)
-        return standing.word == "ended" or (standing.word == "open" and standing.cause == "ended")

@@ -167,6 +167,8 @@ def assemble(
         "budget": {
             "requests": len(exchanges),
             "accepted": sum(judgement.is_accepted for judgement in judged.judgements.values()),
+            "created": dict(judged.created),
+            "ended": dict(judged.ended),
             "planned_cases": sum(len(plan.cases) for plan in plans),
             "decided_cases": sum(result.status != "inconclusive" for result in judged.results.values()),
         },

@@ -16,8 +16,9 @@ from jsonschema.exceptions import best_match
 from jsonschema.protocols import Validator
 
 from acs_conformance import source, spec_checks, spec_gateway
-from acs_conformance.description import Description, Diagnosis, Gateway, Question, Reading
+from acs_conformance.description import Description, Gateway, Question, Reading
 from acs_conformance.errors import DescriptionError, SelectionError
+from acs_conformance.gateway_checks import Diagnosis
 from acs_conformance.source import Source
 from acs_conformance.spec_builder import Builder
 from acs_conformance.spec_gateway import GATEWAY

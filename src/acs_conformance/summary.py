@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from acs_conformance.report.failure import Failures
+from acs_conformance.report.text import left_behind
 
 Data = Mapping[str, Any]
 
@@ -124,7 +125,8 @@ def _last(report: Data, screen: Screen) -> Iterator[str]:
     )
     yield f"statements: {kept} of {len(testable)} tested ones kept, {len(statements)} on the page"
     budget = report["budget"]
-    yield f"requests: {budget['requests']} in {run['seconds']:.1f} s, {budget['accepted']} accepted"
+    sent = f"requests: {budget['requests']} in {run['seconds']:.1f} s, {budget['accepted']} accepted"
+    yield "; ".join((sent, *left_behind(budget["created"], budget["ended"])))
     check = run["self_check"]
     if check is not None and check["tried"]:
         words = f"self-check: the same plan finds {check['caught']} of {check['tried']} seeded faults"

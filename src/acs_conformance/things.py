@@ -9,6 +9,7 @@ exchange is an interval, from sending to the whole answer; what may have happene
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -63,6 +64,7 @@ class Things:
         name = decode(description, exchange.request).document.get(acts_on.id)
         life = self._lives.get((acts_on.thing, name)) if isinstance(name, str) else None
         if life is None:
+            self._learn_unnamed(description, exchange, judgement)
             return
         if acts_on.ends_within_s is not None:
             is_unclear = exchange.response is None or exchange.response.status >= 500
@@ -74,6 +76,17 @@ class Things:
             may_have = self._standing(life, times(exchange), acts_on.ends_within_s).word != "alive"
             if state in acts_on.shows.ended and may_have and life.seen_ended is None:
                 life.seen_ended = times(exchange)[1]
+
+    def _learn_unnamed(self, description: Description, exchange: Exchange, judgement: Judgement) -> None:
+        """An end that was taken although nothing can be read as its name: what it mentions may have ended."""
+        acts_on = description.acts_on
+        is_unclear = exchange.response is None or exchange.response.status >= 500
+        if acts_on is None or acts_on.ends_within_s is None or not (judgement.is_accepted or is_unclear):
+            return
+        sent = exchange.request.target.encode("utf-8", "surrogateescape") + exchange.request.body
+        for (kind, name), life in self._lives.items():
+            if kind == acts_on.thing and name.encode("utf-8", "surrogateescape") in sent:
+                life.ends.append((times(exchange), False))
 
     def _learn_creation(self, description: Description, exchange: Exchange, judgement: Judgement) -> None:
         creates, body = description.creates, judgement.answer.body
@@ -123,6 +136,15 @@ class Things:
     def stands(self, thing: Thing, at: float) -> Standing:
         """How a thing stands at a moment."""
         return self._standing(self._lives[thing.kind, thing.id], (at, at), None)
+
+    def is_over(self, thing: Thing, at: float) -> bool:
+        """Whether an end was asked for and answered with success, or its time is over."""
+        standing = self.stands(thing, at)
+        return standing.word == "ended" or (standing.word == "open" and standing.cause == "ended")
+
+    def over(self, at: float) -> Counter[str]:
+        """Kind -> how many things of it are over at a moment."""
+        return Counter(life.thing.kind for life in self._lives.values() if self.is_over(life.thing, at))
 
     def _standing(self, life: _Life, when: Interval, within_s: float | None) -> Standing:
         sent, answered = when

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from acs_conformance.campaign_judge import CampaignJudgement, CaseResult
 from acs_conformance.observation import Observation
@@ -102,9 +102,23 @@ def verdicts(
             elif result.reason:
                 reasons.setdefault(aspect, result.reason)
     return tuple(
-        _result(requirement, aspects.get(requirement.id, ()), by_requirement[requirement.id], decided, reasons, stopped)
+        _result(
+            _as_asked(requirement, aspects),
+            aspects.get(requirement.id, ()),
+            by_requirement[requirement.id],
+            decided,
+            reasons,
+            stopped,
+        )
         for requirement in requirements
     )
+
+
+def _as_asked(requirement: Requirement, aspects: Mapping[str, Sequence[str]]) -> Requirement:
+    """What becomes of a thing arises only where a plan follows one, which takes its time: not every depth does."""
+    if requirement.kind == "lifecycle" and not aspects.get(requirement.id):
+        return replace(requirement, conditional=True)
+    return requirement
 
 
 def _is_single(aspects: tuple[str, ...]) -> bool:

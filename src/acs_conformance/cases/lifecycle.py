@@ -15,6 +15,9 @@ from acs_conformance.description import ActsOn, Description, Shows, steps
 
 Step = tuple[str, tuple[Edit, ...]]
 
+#: Seconds beyond the time in which an end takes effect, for which a thing that is to be ended lives by itself.
+_MARGIN_S = 60
+
 
 def stranger_case(description: Description) -> Case:
     """The opening request under the name of an operation that does not exist: what answers it knows no operations."""
@@ -35,8 +38,9 @@ def thing_cases(description: Description) -> Iterator[Case]:
     if acts_on is None:
         return
     for key, name in ((lifecycle.known_key(acts_on), acts_on.id), *((lifecycle.same_key(n), n) for n in acts_on.same)):
-        identifier = f"{description.id(key)}#other"
-        yield single(identifier, description.operation, "reject", (Edit("alter", (name,)),))
+        for way in ("other", "shorter", "longer"):
+            edit = Edit("alter", (name,), None if way == "other" else way)
+            yield single(f"{description.id(key)}#{way}", description.operation, "reject", (edit,))
 
 
 def again_cases(description: Description) -> Iterator[Case]:
@@ -119,34 +123,46 @@ def _unusual(creator: Description) -> Iterator[Edit]:
 
 
 def _ended(description: Description, acts_on: ActsOn, ender: Description) -> Case:
-    """Two things; what is refused ends neither, what ends one leaves the other alone, and it stays ended.
-
-    The end comes first where a fault would mix up the two: the first one lives on, and the second one ends.
-    """
-    create, show, end = acts_on.creator.operation, description.operation, ender.operation
-    first, second = Edit("of", (), 0), Edit("of", (), 1)
+    """Three things; what is refused ends none, what ends the second leaves its neighbours alone, and it stays ended."""
+    show, end = description.operation, ender.operation
+    first, second, third = (Edit("of", (), number) for number in range(3))
     until = Edit("until", (), "ended")
-    refused: list[Step] = [(end, (second, Edit("alter", (acts_on.id,))))]
-    refused += [(end, (second, Edit("alter", (name,)))) for name in acts_on.same]
+    wrong = [*(Edit("alter", (name,)) for name in (acts_on.id, *acts_on.same)), Edit("remove", (acts_on.id,))]
     followed: list[Step] = [
-        (create, ()),
-        (create, (Edit("names", (), 1),)),
+        *_created(acts_on, ender),
         (show, (first,)),
-        (show, (second,)),
-        *refused,
+        (show, (third,)),
+        *((end, (second, edit)) for edit in wrong),
         (show, (second,)),
         (end, (second,)),
         (show, (second, until)),
         (show, (first,)),
+        (show, (third,)),
+        *((show, (second,)) for _ in range(2)),
+        (end, (second,)),
         (show, (second,)),
-        (show, (second,)),
-        (show, (first,)),
         (end, (first,)),
         (show, (first, until)),
+        (show, (third,)),
         (show, (second,)),
     ]
     keys = [lifecycle.state_key(acts_on, word) for word in ("alive", "ended")]
     return _case(description, "ended", keys, followed)
+
+
+def _created(acts_on: ActsOn, ender: Description) -> Iterator[Step]:
+    """Three things that won't end by themselves before it is clear whether they were ended."""
+    creator, ends = acts_on.creator, ender.acts_on
+    limit = creator.creates.idle_limit if creator.creates is not None else None
+    lasting: tuple[Edit, ...] = ()
+    if limit is not None:
+        schema = creator.nodes[limit].schema
+        patience = int(2 * ((ends.ends_within_s if ends else None) or 0) + _MARGIN_S)
+        lasting = (
+            Edit("set", (limit,), min(max(patience, schema.get("minimum", 0)), schema.get("maximum", patience))),
+        )
+    for number in range(3):
+        yield creator.operation, (Edit("names", (), number), *lasting)
 
 
 # --- idle -----------------------------------------------------------------------------------------------------------

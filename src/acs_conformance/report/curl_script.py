@@ -18,7 +18,6 @@ from importlib import resources
 from typing import Any
 
 from acs_conformance.report.text import visible
-from acs_conformance.signing.v3 import canonical_query
 
 Data = Mapping[str, Any]
 Part = str | Mapping[str, Any]
@@ -119,6 +118,9 @@ def _send(request: Data, number: int) -> Iterator[str]:
 
 def _target(parts: Sequence[Part], number: int, made: list[str]) -> tuple[str, str]:
     """Target and canonical query as words of the shell; what they need is made first."""
+    # Late: the package of the signatures brings an HTTP client, and most reports have no findings.
+    from acs_conformance.signing.v3 import canonical_query
+
     # The canonical query is sorted and encoded anew. Stand-ins of plain letters take the place of what is
     # not known yet: these stay what they are, and two parameters of one name with different ones are never sent.
     words: dict[str, str] = {}
