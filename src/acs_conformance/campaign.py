@@ -12,30 +12,28 @@ import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from acs_conformance import lifecycle
+from acs_conformance import lifecycle, threads
 from acs_conformance.answer import Answer
 from acs_conformance.budget import Exhausted, Unaffordable
 from acs_conformance.campaign_claims import absentees
 from acs_conformance.campaign_judge import ATTEMPTS, BROKEN
 from acs_conformance.cases import Plan
-from acs_conformance.cases.case import Case, Edit
-from acs_conformance.cases.context import simplest
+from acs_conformance.cases.case import Case
 from acs_conformance.cases.explain import explain
 from acs_conformance.cases.lifecycle import stranger_case
-from acs_conformance.cases.reduce import reduced
 from acs_conformance.cases.render import Context, render
+from acs_conformance.cases.smaller import smaller_case
 from acs_conformance.description import Description
 from acs_conformance.dispatch import Dispatcher, Rendered
 from acs_conformance.exchange import Recorder
 from acs_conformance.gateway_judge import is_locked_out, is_pointless
-from acs_conformance.journal import Journal
+from acs_conformance.journal import Journal, Shared
 from acs_conformance.judge import judge_exchange
 from acs_conformance.keeper import NothingToActOn
 from acs_conformance.observation import Judgement
 from acs_conformance.obstacle import obstacle_of, with_remedy
 from acs_conformance.record import Exchange
 from acs_conformance.trait import Memory
-from acs_conformance.wire import decode_query
 
 #: Requests in a row without any HTTP answer, after which nothing more is sent.
 _SILENT = 9
@@ -77,7 +75,7 @@ class Campaign:
     def __init__(
         self,
         plans: Sequence[Plan],
-        recorder: Recorder,
+        recorder: Recorder | Sequence[Recorder],
         context: Context,
         *,
         journal: Journal | None = None,
@@ -92,7 +90,8 @@ class Campaign:
 
         Args:
             plans: one for each operation, in the order in which they run.
-            recorder: sends and records; its guard says what may be spent.
+            recorder: sends and records; its guard says what may be spent. Several work at the same time, each in a
+                thread of its own.
             context: run, bindings and time of the requests.
             journal: where exchanges go.
             beside: operations that are called and not tested: that create or end what others act on.
@@ -112,24 +111,33 @@ class Campaign:
         self.stopped = ""
         #: Whether no connection to the target was ever made.
         self.is_unreachable = False
-        self._recorder = recorder
+        recorders = [recorder] if isinstance(recorder, Recorder) else list(recorder)
+        self._recorder = recorders[0]
         self._context = context
         self._progress = progress
         self._until = until
         #: Whether what is accepted costs, so that nothing is to be accepted without need.
-        self._is_frugal = recorder.guard is not None and recorder.guard.limits.max_jobs is not None
+        guard = self._recorder.guard
+        self._is_frugal = guard is not None and guard.limits.max_jobs is not None
         #: Requirements of which an invalid request was accepted.
         self._surprising: set[str] = set()
-        self._dispatcher = Dispatcher(
-            self.descriptions,
-            recorder,
-            context,
-            self.journal,
-            rendered=rendered,
-            sleep=sleep,
-            wait=wait,
-            after=self._look_at,
-        )
+        self._can_move_time = wait is not None
+        self._shared = Shared(self.journal)
+        self._dispatchers = [
+            Dispatcher(
+                self.descriptions,
+                each,
+                context,
+                self._shared,
+                name=f"{name}." if len(recorders) > 1 else "",
+                rendered=rendered,
+                sleep=sleep,
+                wait=wait,
+                after=self._look_at,
+            )
+            for name, each in enumerate(recorders, 1)
+        ]
+        self._dispatcher = self._dispatchers[0]
         #: Case of the gateway -> the judgement on its last request.
         self._asked: dict[str, Judgement] = {}
         #: Exchanges of the journal that `resume` has looked at.
@@ -160,8 +168,9 @@ class Campaign:
     def close(self) -> None:
         """End everything that was created and is not known to have ended."""
         self._until = None
-        with contextlib.suppress(Stopped, Exhausted, Unaffordable):
-            self._dispatcher.keeper.end_all()
+        for dispatcher in self._dispatchers:
+            with contextlib.suppress(Stopped, Exhausted, Unaffordable):
+                dispatcher.keeper.end_all()
 
     @_stopping()
     def run_valid(self, plan: Plan, sent: Container[str] = ()) -> None:
@@ -175,19 +184,25 @@ class Campaign:
         valid = [case for case in plan.cases if case.kind in VALID and case.id not in sent]
         judged: dict[str, Judgement] = {}
         try:
-            for case in valid:
-                judgement = self._run_case(case)
-                if judgement is None:
-                    continue
-                judged[case.id] = judgement
-                if case.kind == "opening" and not judgement.is_right and not self._is_offered(plan.description):
+            opening = valid[:1] if valid and valid[0].kind == "opening" else []
+            for case in opening:
+                judgement = self._run_case(case, self._dispatcher)
+                if judgement is not None and not judgement.is_right and not self._is_offered(plan.description):
                     return
-                self._check_valid(case, judged)
+                self._take(case, judgement, judged)
+            others = valid[len(opening) :]
+            threads.each(others, self._dispatchers, lambda c, d: self._take(c, self._run_case(c, d), judged))
             self._explain([case for case in valid if case.id in judged], judged)
         except NothingToActOn as reason:
             self.journal.skip(plan.description.operation, str(reason))
         except Unaffordable:
             return  # what is known has to do as an explanation
+
+    def _take(self, case: Case, judgement: Judgement | None, judged: dict[str, Judgement]) -> None:
+        if judgement is not None:
+            with self._shared.lock:
+                judged[case.id] = judgement
+                self._check_valid(case, judged)
 
     @_stopping()
     def run_cases(self, cases: Iterable[Case]) -> None:
@@ -196,21 +211,34 @@ class Campaign:
         Raises:
             Stopped: the run ended early.
         """
+        alone: list[Case] = []
+        together: list[Case] = []
         for case in cases:
-            description = self.descriptions[case.operation]
-            if case.operation in self.journal.skipped:
-                continue
-            if description.checks is None or not is_pointless(
-                description, description.checks, case.id, self._asked, has_token=self._recorder.has_token
-            ):
-                try:
-                    judgement = self._run_case(case)
-                except NothingToActOn as reason:
-                    self.journal.skip(case.operation, str(reason))
-                    continue
-                checks = description.checks
-                if judgement is not None and checks is not None and is_locked_out(description, checks, self._asked):
-                    raise self._obstructed(case, judgement.answer)
+            (alone if self._has_to_be_alone(case) else together).append(case)
+        threads.each(together, self._dispatchers, self._run_one)
+        threads.each(alone, self._dispatchers[:1], self._run_one)
+
+    def _has_to_be_alone(self, case: Case) -> bool:
+        """Whether other cases at the same time would disturb it, or it them: by order, or by moving time."""
+        moves_time = any(edit.op in ("wait", "until") for step in case.steps for edit in step)
+        return self.descriptions[case.operation].checks is not None or (self._can_move_time and moves_time)
+
+    def _run_one(self, case: Case, dispatcher: Dispatcher) -> None:
+        description = self.descriptions[case.operation]
+        checks = description.checks
+        if case.operation in self.journal.skipped or (
+            checks is not None
+            and is_pointless(description, checks, case.id, self._asked, has_token=self._recorder.has_token)
+        ):
+            return
+        try:
+            judgement = self._run_case(case, dispatcher)
+        except NothingToActOn as reason:
+            with self._shared.lock:
+                self.journal.skip(case.operation, str(reason))
+            return
+        if judgement is not None and checks is not None and is_locked_out(description, checks, self._asked):
+            raise self._obstructed(case, judgement.answer)
 
     def _is_offered(self, description: Description) -> bool:
         """Whether the target knows an operation at all; one that every target has to offer is not asked for."""
@@ -237,12 +265,13 @@ class Campaign:
         cases = self.cases if self._is_frugal else {}
         self._surprising |= {cases[e.case].requirement for e, j in judged if _is_surprise(cases.get(e.case), j)}
 
-    def tried(self, case: Case, first: int = 0) -> tuple[Judgement, int]:
+    def tried(self, case: Case, first: int = 0, dispatcher: Dispatcher | None = None) -> tuple[Judgement, int]:
         """Try a case: again while it is throttled, and twice more where the answer is broken.
 
         Args:
             case: what to send.
             first: number of the first attempt.
+            dispatcher: sends it; None: the first one.
 
         Returns:
             The judgement that counts, and the number of the last attempt.
@@ -250,69 +279,58 @@ class Campaign:
         Raises:
             Stopped: the run ended early.
         """
-        judgement, attempt = self._dispatcher.attempt(case, first)
+        dispatcher = dispatcher or self._dispatcher
+        judgement, attempt = dispatcher.attempt(case, first)
         broken = judgement.is_right is None and judgement.answer.kind == "broken"
         count = 1 if broken else 0
         while broken and attempt + 1 < first + ATTEMPTS and count < BROKEN:
-            latest, attempt = self._dispatcher.attempt(case, attempt + 1)
+            latest, attempt = dispatcher.attempt(case, attempt + 1)
             count += latest.is_right is None and latest.answer.kind == "broken"
             judgement = latest if latest.answer.kind != "broken" else judgement
         return judgement, attempt
 
     # --- one case ---------------------------------------------------------------------------------------------------
 
-    def _run_case(self, case: Case) -> Judgement | None:
+    def _run_case(self, case: Case, dispatcher: Dispatcher) -> Judgement | None:
         """Send a case; None where nothing is left to be spent on it."""
         if self._is_frugal and case.kind == "reject" and case.requirement in self._surprising:
             reason = _SURPRISED
         else:
             try:
-                return self._decide(case)
+                return self._decide(case, dispatcher)
             except Unaffordable as lack:
                 reason = str(lack)
-        self.journal.leave(case.id, reason)
-        self._done += 1
+        with self._shared.lock:
+            self.journal.leave(case.id, reason)
+            self._done += 1
         return None
 
-    def _decide(self, case: Case) -> Judgement:
-        judgement, attempt = self.tried(case)
+    def _decide(self, case: Case, dispatcher: Dispatcher) -> Judgement:
+        judgement, attempt = self.tried(case, 0, dispatcher)
         if _is_surprise(case, judgement):
             self._surprising.add(case.requirement)
         if not (self._is_frugal and judgement.is_accepted):
             with contextlib.suppress(Unaffordable):
-                self._confirm(case, judgement, attempt)
-        self._done += 1
-        if self._progress is not None:
-            self._progress(case, judgement, self._done, sum(len(plan.cases) for plan in self.plans))
-        self._check_everything_accepted(case, judgement)
+                self._confirm(case, judgement, attempt, dispatcher)
+        with self._shared.lock:
+            self._done += 1
+            if self._progress is not None:
+                self._progress(case, judgement, self._done, sum(len(plan.cases) for plan in self.plans))
+            self._check_everything_accepted(case, judgement)
         return judgement
 
-    def _confirm(self, case: Case, judgement: Judgement, attempt: int) -> None:
+    def _confirm(self, case: Case, judgement: Judgement, attempt: int, dispatcher: Dispatcher) -> None:
         """Send the first failure of a requirement once more: never to outvote it, only to learn its rate."""
         if judgement.is_right is not False or case.signing:  # a check of the gateway is no matter of chance
             return
         failed = next(o.requirement for o in judgement.observations if o.outcome == "fail")
         if failed not in self._confirmed and len(self._confirmed) < _CONFIRMED:
             self._confirmed.add(failed)
-            self._dispatcher.attempt(case, attempt + 1)
-            smaller = self._smaller(case)
+            dispatcher.attempt(case, attempt + 1)
+            smaller = smaller_case(self.descriptions[case.operation], case, self._context)
             if smaller is not None:
-                self.journal.add_case(smaller)
-                self._dispatcher.attempt(smaller, 0)
-
-    def _smaller(self, case: Case) -> Case | None:
-        """A case that is judged like this one and smaller, made without sending anything; None if it is small."""
-        if case.kind != "wild":
-            return simplest(case)
-        description = self.descriptions[case.operation]
-        plain = Case(id=f"{case.id}~plain", operation=case.operation, kind="wild", steps=((),), aspects=())
-        base = render(description, plain, 0, self._context)
-        pairs = reduced(
-            description, tuple((name, text) for name, text in case.edits[0].value), dict(decode_query(base.query)[0])
-        )
-        identifier = f"{case.id}~smallest"
-        edit = Edit("whole", (), [list(pair) for pair in pairs])
-        return replace(case, id=identifier, aspects=(identifier,), steps=((edit,),))
+                self._shared.add_case(smaller)
+                dispatcher.attempt(smaller, 0)
 
     # --- explaining -------------------------------------------------------------------------------------------------
 

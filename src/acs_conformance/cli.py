@@ -180,6 +180,14 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
 @click.option("--max-requests", type=click.IntRange(min=1), help="Send no more than this.")
 @click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Stop sending after this.")
 @click.option(
+    "--concurrency",
+    type=click.IntRange(min=1, max=64),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Have up to N requests under way at the same time.",
+)
+@click.option(
     "--only",
     metavar="ID-GLOB",
     shell_complete=cli_completion.requirements,
@@ -225,6 +233,7 @@ def run(
     max_surprises: int,
     max_requests: int | None,
     max_seconds: float | None,
+    concurrency: int,
     only: str | None,
     allowed: tuple[str, ...],
     deviations_file: Path | None,
@@ -272,6 +281,7 @@ def run(
         wild=wild,
         signature=cast("Scheme", signature or (profile and profile.signature) or "v3"),
         burst=burst,
+        concurrency=concurrency,
         only=only,
         allowed=allowed,
         deviations=load_deviations(deviations_file) if deviations_file is not None else (),
@@ -293,7 +303,7 @@ def run(
 
 def _execute(prepared: Run, options: Options, report_dir: Path | None, voice: Voice) -> int:
     from acs_conformance import report as reports
-    from acs_conformance.run import reached, recorder_for
+    from acs_conformance.run import reached, recorders_for
     from acs_conformance.store import Store
 
     with reached(options, prepared.served) as chosen:
@@ -301,9 +311,10 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None, voice: Vo
         if (folder / "journal.jsonl").exists():
             raise UsageError(f"{folder} holds the journal of an earlier run; choose another --report-dir")
         store = Store(folder)
-        recorder, sender = recorder_for(chosen, options.signature, prepared.guard(chosen, folder))
+        guard = prepared.guard(chosen, folder)
+        recorders, senders = recorders_for(chosen, options.signature, guard, options.concurrency)
         watch = voice.watch()
-        campaign = prepared.campaign(chosen, recorder, store, _progress(prepared, chosen, store, folder, watch))
+        campaign = prepared.campaign(chosen, recorders, store, _progress(prepared, chosen, store, folder, watch))
         is_complete = False
         try:
             with _interruptible():
@@ -314,8 +325,9 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None, voice: Vo
         finally:
             watch(None, None, 0, 0)
             with _interruptible():
-                cli_cleanup.stop_jobs(prepared, recorder, folder)
-            sender.close()
+                cli_cleanup.stop_jobs(prepared, recorders[0], folder)
+            for sender in senders:
+                sender.close()
             if campaign.stopped:
                 store.stop(campaign.stopped)
             outcome = prepared.outcome(chosen, store, is_complete=is_complete)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from acs_conformance.cases.case import Case
 from acs_conformance.cases.render import Context
 from acs_conformance.description import ActsOn, Description
+from acs_conformance.journal import Shared
 from acs_conformance.observation import Judgement
 from acs_conformance.record import Exchange
 from acs_conformance.standing import Thing
@@ -31,21 +32,27 @@ class Keeper:
     """The things of one campaign."""
 
     def __init__(
-        self, descriptions: Mapping[str, Description], send: Callable[[Case, Thing | None], Judgement]
+        self,
+        descriptions: Mapping[str, Description],
+        send: Callable[[Case, Thing | None], Judgement],
+        shared: Shared,
+        name: str,
     ) -> None:
         """Keep nothing yet.
 
         Args:
             descriptions: every operation that may be called.
             send: runs a case of one request, on a thing or on none.
+            shared: what it shares with the keepers of other threads.
+            name: tells what it creates from what they do.
         """
         self.things = Things()
-        #: Seconds by which the clock of the target's things has been moved.
-        self.moved_s = 0.0
         #: Kind of thing -> why it could not be ended.
         self.unended: dict[str, str] = {}
         self._descriptions = descriptions
         self._send = send
+        self._state = shared
+        self._name = name
         self._enders = {
             each.acts_on.thing: each
             for each in descriptions.values()
@@ -95,7 +102,7 @@ class Keeper:
             self.end(shared)
         creator = acts_on.creator
         number = self._numbers[creator.operation] = self._numbers.get(creator.operation, 0) + 1
-        identifier = f"{creator.id('response.status')}#to-act-on-{number}"
+        identifier = f"{creator.id('response.status')}#to-act-on-{self._name}{number}"
         case = Case(
             id=identifier, operation=creator.operation, kind="setup", steps=((),), aspects=(), is_enumerated=False
         )
@@ -107,7 +114,7 @@ class Keeper:
         return made
 
     def _is_fresh(self, thing: Thing) -> bool:
-        now = time.time() + self.moved_s
+        now = time.time() + self._state.moved_s
         if self.things.stands(thing, now).word != "alive":
             return False
         return thing.idle_limit_s is None or now - thing.created[0] < _FRESH * thing.idle_limit_s
@@ -137,7 +144,7 @@ class Keeper:
         ender = self._enders.get(thing.kind)
         if thing in self._open:
             self._open.remove(thing)
-        if ender is None or thing.kind in self.unended or self.things.is_over(thing, time.time() + self.moved_s):
+        if ender is None or thing.kind in self.unended or self.things.is_over(thing, time.time() + self._state.moved_s):
             return
         number = self._numbers[ender.operation] = self._numbers.get(ender.operation, 0) + 1
         identifier = f"{ender.id('response.status')}#end-of-{thing.id}-{number}"

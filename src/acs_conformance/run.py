@@ -75,6 +75,8 @@ class Options:
     baseline: Path | None = None
     #: Whether the report says what the same plans find among seeded faults.
     has_self_check: bool = False
+    #: Requests that are under way at the same time.
+    concurrency: int = 1
     #: Folder of further descriptions, or None for those that ship.
     spec_root: Path | None = None
 
@@ -215,7 +217,9 @@ class Run:
             secret_variables=self.options.profile.secret_variables if self.options.profile is not None else {},
         )
 
-    def campaign(self, chosen: Target, recorder: Recorder, store: Store, progress: Progress | None = None) -> Campaign:
+    def campaign(
+        self, chosen: Target, recorder: Recorder | Sequence[Recorder], store: Store, progress: Progress | None = None
+    ) -> Campaign:
         """The engine, on top of what the store holds already."""
         return Campaign(
             self.plans,
@@ -372,8 +376,19 @@ def reached(options: Options, descriptions: dict[str, Description]) -> Iterator[
         yield Target(url=address, kind="embedded emulator", credentials=keys, advance=advance)
 
 
-def recorder_for(chosen: Target, scheme: Scheme = "v3", guard: Guard | None = None) -> tuple[Recorder, HttpSender]:
+def recorders_for(
+    chosen: Target, scheme: Scheme, guard: Guard | None, count: int
+) -> tuple[list[Recorder], list[HttpSender]]:
+    """Recorders that send to `chosen` at the same time at the pace of one, and the senders to close afterwards."""
+    pace = Pace(chosen.pace)
+    both = [recorder_for(chosen, scheme, guard, pace) for _ in range(count)]
+    return [recorder for recorder, _ in both], [sender for _, sender in both]
+
+
+def recorder_for(
+    chosen: Target, scheme: Scheme = "v3", guard: Guard | None = None, pace: Pace | None = None
+) -> tuple[Recorder, HttpSender]:
     """A recorder that sends to `chosen`, and the sender to close afterwards."""
     sender = HttpSender(chosen.url, user_agent=f"acs-conformance/{__version__}", route=chosen.route)
     signer = Signer(chosen.credentials, chosen.host, scheme=scheme)
-    return Recorder(sender, signer, hidden=chosen.hidden, pace=Pace(chosen.pace), guard=guard), sender
+    return Recorder(sender, signer, hidden=chosen.hidden, pace=pace or Pace(chosen.pace), guard=guard), sender
