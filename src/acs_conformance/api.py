@@ -25,10 +25,12 @@ from acs_conformance.description import Description
 from acs_conformance.errors import TargetUnreachable, UsageError
 from acs_conformance.exchange import Recorder
 from acs_conformance.gateway_checks import Scheme
+from acs_conformance.options import Options
 from acs_conformance.profile import load as load_profile
 from acs_conformance.profile import load_deviations
+from acs_conformance.reach import reached, recorders_for
 from acs_conformance.results import Outcome
-from acs_conformance.run import Options, Run, reached, recorders_for
+from acs_conformance.run import Run
 from acs_conformance.signing import Credentials
 from acs_conformance.store import FILE as JOURNAL
 from acs_conformance.store import Store

@@ -45,6 +45,8 @@ _ALL_REFUSED = 6
 _CONFIRMED = 15
 _EXPLAINING = 120
 
+#: Attempts at the opening request that each part of a campaign has to itself.
+_ATTEMPTS_OF_A_PART = 100
 #: Seconds for which a case may let a thing idle where that takes as long as it says.
 _LONGEST_WAIT_S = 60.0
 
@@ -88,6 +90,7 @@ class Campaign:
         rendered: Rendered = render,
         sleep: Callable[[float], None] = time.sleep,
         wait: Callable[[float], float] | None = None,
+        part: int = 0,
     ) -> None:
         """Prepare a run; nothing is sent.
 
@@ -104,6 +107,8 @@ class Campaign:
             sleep: waits so many seconds.
             wait: lets so many seconds of the life of things go by, and says by how many their clock was moved to that
                 end; without it they are slept through.
+            part: which part of a campaign that is sent in parts, from 0; the opening request, which they all send,
+                takes names of its own in each.
         """
         self.plans = tuple(plans)
         self.journal = journal if journal is not None else Journal()
@@ -125,6 +130,7 @@ class Campaign:
         #: Requirements of which an invalid request was accepted.
         self._surprising: set[str] = set()
         self._can_move_time = wait is not None
+        self._first_attempt = part * _ATTEMPTS_OF_A_PART
         self._shared = Shared(self.journal)
         self._dispatchers = [
             Dispatcher(
@@ -132,7 +138,7 @@ class Campaign:
                 each,
                 context,
                 self._shared,
-                name=f"{name}." if len(recorders) > 1 else "",
+                name=f"{part}-{name}." if part or len(recorders) > 1 else "",
                 rendered=rendered,
                 sleep=sleep,
                 wait=wait,
@@ -315,7 +321,7 @@ class Campaign:
         return None
 
     def _decide(self, case: Case, dispatcher: Dispatcher) -> Judgement:
-        judgement, attempt = self.tried(case, 0, dispatcher)
+        judgement, attempt = self.tried(case, self._first_attempt if case.kind == "opening" else 0, dispatcher)
         if _is_surprise(case, judgement):
             self._surprising.add(case.requirement)
         if not (self._is_frugal and judgement.is_accepted):
