@@ -18,12 +18,13 @@ from typing import Any
 
 from acs_conformance import budget, intents, lifecycle, requirement, spec_folder
 from acs_conformance.budget import Budget
-from acs_conformance.campaign import Campaign, Progress, Stopped
+from acs_conformance.campaign import Campaign, Progress
 from acs_conformance.cases import Plan, plan
 from acs_conformance.cases.case import Case, requirement_of
 from acs_conformance.cases.render import Context
 from acs_conformance.description import Description
 from acs_conformance.deviation import Deviation
+from acs_conformance.early_end import Stopped
 from acs_conformance.errors import SelectionError, UsageError
 from acs_conformance.exchange import Recorder
 from acs_conformance.guard import Guard, Place
