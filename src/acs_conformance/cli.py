@@ -11,7 +11,6 @@ import signal
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,7 +25,7 @@ from acs_conformance import (
     cli_reports,
     cli_targets,
 )
-from acs_conformance.cli_run import Voice, Watch
+from acs_conformance.cli_run import Voice, Watch, default_folder
 from acs_conformance.errors import AcsConformanceError, TargetUnreachable, UsageError
 from acs_conformance.version import __version__
 
@@ -314,7 +313,7 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None, voice: Vo
     from acs_conformance.store import Store
 
     with reached(options, prepared.served) as chosen:
-        folder = report_dir or _default_folder(chosen)
+        folder = report_dir or default_folder(chosen)
         if (folder / "journal.jsonl").exists():
             raise UsageError(f"{folder} holds the journal of an earlier run; choose another --report-dir")
         store = Store(folder)
@@ -346,17 +345,6 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None, voice: Vo
     if campaign.is_unreachable:
         raise TargetUnreachable(f"{chosen.url}: {campaign.stopped}")
     return int(outcome.exit_code) if is_complete or int(outcome.exit_code) else _INCONCLUSIVE
-
-
-def _default_folder(chosen: Target) -> Path:
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    label = "emulator" if chosen.kind == "embedded emulator" else chosen.label
-    folder = Path("reports") / f"{stamp}-{label}"
-    number = 1
-    while folder.exists():
-        number += 1
-        folder = Path("reports") / f"{stamp}-{label}-{number}"
-    return folder
 
 
 class _interruptible:  # noqa: N801 - used like a function
