@@ -16,7 +16,7 @@ from acs_conformance.description import ActsOn, Description, Json, Location, Sho
 
 Step = tuple[str, tuple[Edit, ...]]
 
-#: Seconds after which a thing that was created has surely begun to do what it is for, and longest wait anywhere for one.
+#: Seconds after which a thing that was created has surely begun to do what it is for.
 _START_S = 3.0
 #: Seconds beyond the time in which an end takes effect, for which a thing that is to be ended lives by itself.
 _MARGIN_S = 60
