@@ -111,6 +111,18 @@ def document(report: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, 
     }
 
 
+def default_folder(chosen: Target) -> Path:
+    """Where a report goes that nobody gave a place: below reports/, by time and target."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    label = "emulator" if chosen.kind == "embedded emulator" else chosen.label
+    folder = Path("reports") / f"{stamp}-{label}"
+    number = 1
+    while folder.exists():
+        number += 1
+        folder = Path("reports") / f"{stamp}-{label}-{number}"
+    return folder
+
+
 # --- while it goes on -------------------------------------------------------------------------------------------------
 
 
