@@ -346,7 +346,7 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None, voice: Vo
             if campaign.stopped:
                 store.stop(campaign.stopped)
             outcome = prepared.outcome(chosen, store, is_complete=is_complete)
-            files = reports.write_all(outcome.report, folder)
+            files = reports.write_all(outcome.report, folder, options.baseline)
             store.close()
     voice.tell(outcome.report, files)
     cli_reports.append_job_summary(files["summary.md"])
