@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from acs_conformance.cases.case import Case
 from acs_conformance.description import Description
 from acs_conformance.gateway_judge import is_stand_in
 from acs_conformance.observation import Judgement, Observation
@@ -104,18 +103,20 @@ def availability(
     exchanges: list[Exchange],
     judgements: Mapping[int, Judgement],
     unstable: list[str],
-    cases: Mapping[str, Case],
 ) -> Iterator[Observation]:
     """Whether each operation answers at all, and below 500."""
+    broken = [
+        next(e for e in reversed(exchanges) if e.case == name and judgements[e.number].answer.kind == "broken")
+        for name in unstable
+    ]
     for operation, description in descriptions.items():
         key = description.id("availability")
         mine = [exchange for exchange in exchanges if exchange.operation == operation]
-        shaken = [name for name in unstable if cases[name].operation == operation]
+        shaken = [exchange for exchange in broken if exchange.operation == operation]
         for exchange in mine:
             if judgements[exchange.number].answer.kind != "broken":  # a stale connection is neither
                 yield Observation(requirement=key, outcome="pass", exchange=exchange.number)
-        for name in shaken:
-            last = next(e for e in mine if e.case == name and judgements[e.number].answer.kind == "broken")
+        for last in shaken:
             yield Observation(
                 requirement=key,
                 outcome="fail" if len(shaken) >= UNRELIABLE else "inconclusive",

@@ -104,12 +104,12 @@ def judge_campaign(
         results[identifier] = result
         if broken:
             if result.status == "fail" and broken >= BROKEN:
-                observations.append(_broken_observation(descriptions, cases[identifier], group, judgements))
+                observations.append(_broken_observation(descriptions, group, judgements))
             elif not _fits_anything(group, judgements):
                 unstable.append(identifier)
     observations = _blamed(observations, results, exchanges)
     observations += repeated(descriptions, exchanges, judgements)
-    observations += availability(descriptions, exchanges, judgements, unstable, cases)
+    observations += availability(descriptions, exchanges, judgements, unstable)
     observations = observations if has_answered else []
     return CampaignJudgement(
         judgements=judgements,
@@ -220,12 +220,12 @@ def _fits_anything(group: list[Exchange], judgements: Mapping[int, Judgement]) -
 
 
 def _broken_observation(
-    descriptions: Mapping[str, Description], case: Case, group: list[Exchange], judgements: Mapping[int, Judgement]
+    descriptions: Mapping[str, Description], group: list[Exchange], judgements: Mapping[int, Judgement]
 ) -> Observation:
     """A case that breaks the target again and again fails its requirement, or availability where it has none."""
     last = next(e for e in reversed(group) if judgements[e.number].answer.kind == "broken")
     judgement = judgements[last.number]
-    description = descriptions[case.operation]
+    description = descriptions[last.operation]  # which a case of several operations need not be named for
     key = description.id("availability")
     if judgement.expectation.is_reject:
         key = description.id(judgement.expectation.violations[0].key) if judgement.expectation.violations else key

@@ -1,0 +1,237 @@
+"""Walks: sequences of requests that grow from answer to answer, on things of their own.
+
+In: moves, one at a time. Out: exchanges in a journal, judged as they come, and what failed. A walk is one `Case` that
+gets another step with each move; it is sent through the same dispatcher as the cases of a plan and judged by the same
+judges, which see only bytes. So nothing here knows what is right.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from acs_conformance.campaign_judge import ATTEMPTS, BROKEN, judge_campaign
+from acs_conformance.cases.case import Case, Edit
+from acs_conformance.cases.moves import Edits
+from acs_conformance.cases.render import Context, render
+from acs_conformance.description import Description
+from acs_conformance.dispatch import Dispatcher
+from acs_conformance.exchange import Recorder
+from acs_conformance.journal import Journal
+from acs_conformance.observation import Judgement, Observation
+from acs_conformance.obstacle import with_remedy
+from acs_conformance.record import Exchange
+from acs_conformance.target import Target
+
+#: Requests in a row without any HTTP answer, after which nothing more is sent.
+_SILENT = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failing:
+    """A walk that broke a requirement."""
+
+    observation: Observation
+    case: Case
+    run_id: str
+    #: What was sent and received up to the wrong answer, in order; of several attempts the one that showed it.
+    exchanges: tuple[Exchange, ...]
+
+    @property
+    def size(self) -> tuple[float, ...]:
+        """The smaller, the easier to understand: requests, waits, differences from the simplest, length."""
+        edits = [edit for step in self.case.steps for edit in step]
+        waits = [edit.value for edit in edits if edit.op == "wait"]
+        length = sum(len(exchange.request.target) for exchange in self.exchanges)
+        return (len(self.exchanges), len(waits), len(edits), sum(waits), length)
+
+
+class Stage:
+    """Where walks take place: a target, the way to it, and what was sent there.
+
+    Args:
+        descriptions: by operation, all that may be called.
+        recorder: sends and records.
+        journal: where exchanges go.
+        target: says whether the clock of its things can be moved.
+        run_id: begins the run id of every walk.
+    """
+
+    def __init__(
+        self,
+        descriptions: Mapping[str, Description],
+        recorder: Recorder,
+        journal: Journal,
+        target: Target,
+        run_id: str,
+    ) -> None:
+        self.descriptions = descriptions
+        self.recorder = recorder
+        self.journal = journal
+        self.target = target
+        self.run_id = run_id
+        #: Seconds by which the clock of the target's things has been moved.
+        self.moved_s = 0.0
+        self.walks = 0
+        #: Why nothing more is sent, or "".
+        self.stopped = ""
+        self.is_unreachable = False
+        #: Why walks could not go on or went wrong in a way that shows nothing, each once.
+        self.undecided: dict[str, None] = {}
+        self._silent = 0
+
+    @property
+    def requests(self) -> int:
+        """How many were sent."""
+        return len(self.journal.exchanges)
+
+    def look_at(self, exchange: Exchange, _judgement: Judgement, is_unreachable: bool) -> None:
+        """Stop where nobody answers."""
+        self._silent = self._silent + 1 if exchange.response is None else 0
+        if self._silent >= (ATTEMPTS if is_unreachable else _SILENT):
+            self.is_unreachable = is_unreachable
+            self.stopped = f"{self._silent} requests in a row got no HTTP answer: {with_remedy(exchange.failure)}"
+
+
+class Walk:
+    """One sequence, with names and things of its own."""
+
+    def __init__(self, stage: Stage) -> None:
+        """Begin; nothing is sent."""
+        stage.walks += 1
+        self.run_id = f"{stage.run_id}{stage.walks:04x}"
+        #: What went wrong, once something has; no more is sent then.
+        self.failing: Failing | None = None
+        self._stage = stage
+        self._case = Case(
+            id=f"walk#{stage.walks}",
+            operation=next(iter(stage.descriptions)),
+            kind="lifecycle",
+            steps=(),
+            aspects=(),
+            is_enumerated=False,
+        )
+        self._first = len(stage.journal.exchanges)
+        self._attempt = 0
+        #: Steps that created something, in the attempt that goes on.
+        self._made: set[int] = set()
+        self._wait_s = 0.0
+        self._dispatcher = Dispatcher(
+            stage.descriptions,
+            stage.recorder,
+            Context(run_id=self.run_id, now=int(time.time()), secrets=stage.target.secrets),
+            stage.journal,
+            rendered=render,
+            sleep=time.sleep,
+            wait=stage.target.advance,
+            before=lambda _case: None,
+            after=stage.look_at,
+        )
+        self._dispatcher.keeper.moved_s = stage.moved_s
+
+    @property
+    def case(self) -> Case:
+        """The walk as far as it went."""
+        return self._case
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether the clock of the target's things can be moved."""
+        return self._stage.target.advance is not None
+
+    def wait(self, seconds: float) -> None:
+        """Let time go by before the next request."""
+        self._wait_s += seconds
+
+    def call(self, operation: str, edits: Edits, of: int | None = None) -> Judgement | None:
+        """Send one request and judge the answer.
+
+        Args:
+            operation: that is called.
+            edits: differences from its simplest request.
+            of: position of the step that created the thing to act on.
+
+        Returns:
+            The judgement; None where nothing was sent, because the walk is over or the thing was not created.
+        """
+        if self.failing is not None or self._stage.stopped or (of is not None and of not in self._made):
+            return None
+        before: list[Edit] = [Edit("wait", (), self._wait_s)] if self._wait_s else []
+        before += [Edit("of", (), of)] if of is not None else []
+        self._wait_s = 0.0
+        case = self._case
+        self._case = replace(
+            case,
+            operation=case.operations[0] if case.operations else operation,
+            operations=(*case.operations, operation),
+            steps=(*case.steps, (*before, *edits)),
+        )
+        judgement = self._follow(len(case.steps))
+        if _is_broken(judgement):
+            judgement = self._repeat(judgement)
+        if any(o.outcome == "fail" for o in judgement.observations):
+            self.check()
+        elif judgement.is_right is None and judgement.answer.kind in ("gateway", "throttled"):
+            self._stage.undecided[judgement.reason] = None
+        return judgement
+
+    @property
+    def next_step(self) -> int:
+        """The position of the next step."""
+        return len(self._case.steps)
+
+    def _follow(self, step: int) -> Judgement:
+        judgement = self._dispatcher.follow(self._case, step, self._attempt)
+        if judgement.is_accepted and self._has_created(step, judgement):
+            self._made.add(step)
+        return judgement
+
+    def _has_created(self, step: int, judgement: Judgement) -> bool:
+        creates = self._stage.descriptions[self._case.operation_of(step)].creates
+        body = judgement.answer.body
+        return creates is not None and isinstance(body, dict) and isinstance(body.get(creates.id), str)
+
+    def _repeat(self, judgement: Judgement) -> Judgement:
+        """The whole walk again under fresh names, after a 5xx or no answer; the walk goes on with the last attempt."""
+        count = 1
+        while self._attempt + 1 < ATTEMPTS and count < BROKEN and not self._stage.stopped:
+            self._attempt += 1
+            self._made.clear()
+            for step in range(len(self._case.steps)):
+                judgement = self._follow(step)
+                if _is_broken(judgement) or judgement.is_right is False:
+                    break
+            count += _is_broken(judgement)
+        if count < BROKEN or self._stage.stopped:
+            self._stage.undecided["a 5xx or no answer, which did not come again"] = None
+        else:
+            self.check()
+        return judgement
+
+    def check(self) -> None:
+        """Judge all of the walk; what only its requests show together is in it."""
+        if self.failing is not None or not self._case.steps:
+            return
+        mine = [e for e in self._stage.journal.exchanges[self._first :] if e.case == self._case.id]
+        judged = judge_campaign(self._stage.descriptions, {self._case.id: self._case}, mine)
+        failed = [o for o in judged.observations if o.outcome == "fail"]
+        if failed:
+            first = min(failed, key=lambda observation: observation.exchange)
+            last = next(e for e in mine if e.number == first.exchange)
+            shown = tuple(e for e in mine if e.attempt == last.attempt and e.number <= last.number)
+            self.failing = Failing(observation=first, case=self._case, run_id=self.run_id, exchanges=shown)
+
+    def close(self) -> None:
+        """End what the walk has created and write down what it was."""
+        if self._case.steps:
+            self._stage.journal.add_case(self._case)
+        if not self._stage.is_unreachable:
+            self._dispatcher.keeper.end_all()
+        for kind, answer in self._dispatcher.keeper.unended.items():
+            self._stage.undecided[f"a {kind} could not be ended: {answer}"] = None
+        self._stage.moved_s = self._dispatcher.keeper.moved_s
+
+
+def _is_broken(judgement: Judgement) -> bool:
+    return judgement.is_right is None and judgement.answer.kind == "broken"
