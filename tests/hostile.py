@@ -8,6 +8,7 @@ from pathlib import Path
 SAMPLE = Path(__file__).parent / "data" / "report-sample.json"
 #: Members that a writer looks up or the schema enumerates.
 _FIXED = {"verdict", "judged", "observed", "started_at", "ended_at", "schema_version", "method", "depth", "sha256"}
+_FIXED |= {"state"}
 
 
 def sample():

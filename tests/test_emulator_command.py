@@ -178,11 +178,3 @@ def test_example_of_access_keys_is_read(tmp_path):
     assert len(keys.secrets) == 4
     assert len(keys.tokens) == len(keys.inactive) == 1
     assert sum(map(len, keys.denied.values())) == 1
-
-
-def test_example_in_python_runs():
-    (example,) = re.findall(r"```python\n(.*?)```", DOCUMENT, flags=re.DOTALL)
-    scope = {}
-    exec(example, scope)  # noqa: S102 - our own
-    assert scope["jobs"] == []
-    assert scope["url"].startswith("http://127.0.0.1:")

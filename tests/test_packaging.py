@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
+import venv
 import zipfile
 from pathlib import Path
 
@@ -101,7 +104,10 @@ def test_the_command_and_the_plugin_are_entry_points(wheel, names):
     points.read_string(wheel.read(file).decode())
     assert {section: dict(points[section]) for section in points.sections()} == {
         "console_scripts": {"acs-conformance": "acs_conformance.cli:main"},
-        "pytest11": {"acs_conformance": "acs_conformance.pytest_plugin"},
+        "pytest11": {
+            "acs_conformance": "acs_conformance.pytest_plugin",
+            "acs_conformance_client": "acs_conformance.client_fixtures",
+        },
     }
 
 
@@ -118,3 +124,71 @@ def test_every_package_folder_is_declared():
 def test_the_licence_is_in_the_wheel(wheel, names):
     (file,) = (name for name in names if name.endswith("/LICENSE"))
     assert wheel.read(file) == (ROOT / "LICENSE").read_bytes()
+
+
+# --- types ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: zipfile.ZipFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with the wheel, so that types come by py.typed, and all else as it is here."""
+    environment = tmp_path_factory.mktemp("installed")
+    venv.create(environment, with_pip=False)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    wheel.extractall(packages)
+    (packages / "else.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    return environment / "bin/python"
+
+
+def type_errors(installed: Path, folder: Path, cache: Path) -> list[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--python-executable",
+        installed,
+        "--cache-dir",
+        cache,
+        "--no-error-summary",
+    ]
+    told = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert told.returncode in (0, 1), told.stderr
+    return told.stdout.splitlines()
+
+
+def test_the_example_of_a_client_team_passes_mypy_strict(installed, tmp_path):
+    project = tmp_path / "client-team"
+    shutil.copytree(ROOT / "examples/client-team", project, ignore=_UNSHIPPED)
+    assert "strict = true" in (project / "pyproject.toml").read_text(encoding="utf-8")
+    assert type_errors(installed, project, tmp_path / "cache") == []
+
+
+WRONG = """
+from acs_conformance import RunningEmulator, Verdict, __all__, load_descriptions, run_conformance, start_emulator
+
+result = run_conformance("AnOperation", depth="deep")
+result.findings[0].request
+result.having("fail")
+with start_emulator(quota=50) as emulator:
+    emulator.urls
+    reveal_type(emulator.jobs[0].created_s)
+    reveal_type(result.requirements[0].verdict)
+    reveal_type(load_descriptions()["AnOperation"].nodes["A"].type)
+"""
+
+
+def test_what_is_wrong_with_a_call_is_told_by_mypy(installed, tmp_path):
+    (tmp_path / "mypy.ini").write_text("[mypy]\nstrict = true\nfiles = wrong.py\n", encoding="ascii")
+    (tmp_path / "wrong.py").write_text(WRONG, encoding="ascii")
+    told = type_errors(installed, tmp_path, tmp_path / "cache")
+    assert [re.match(r"wrong\.py:(\d+): (error|note: Revealed type is .*)", line)[1] for line in told] == [
+        *"45678",
+        "9",
+        "10",
+        "11",
+    ], told
+    assert re.findall(r'Revealed type is "([\w.]+)"', "\n".join(told)) == [
+        "float",
+        "acs_conformance.verdict.Verdict",
+        "str",
+    ], told

@@ -244,12 +244,12 @@ WRONG = {
         "not supported yet",
         "Remove",
     ),
-    "deviations": (
-        URL + '[[targets.staging.deviations]]\nrequirement = "x"\n',
+    "a deviation without a reason": (
+        URL + '[[targets.staging.deviations]]\nrequirements = ["x"]\ncause = "y"\nuntil = 2027-01-31\n',
         3,
-        "targets.staging.deviations",
-        "not supported yet",
-        "Remove",
+        "targets.staging.deviations[0]",
+        "lacks reason",
+        "why the difference is accepted",
     ),
 }
 
@@ -500,10 +500,14 @@ def test_every_key_has_its_line(tmp_path, newline):
         ("one", "two.three"): 17,
         ("one", "two.three", "m"): 18,
         ("four",): 20,
-        ("four", "n"): 21,
+        ("four", 0): 20,
+        ("four", 0, "n"): 21,
     }
     assert source.lines == expected
-    assert all(str(key[-1]).partition(".")[0] in lines[line - 1] for key, line in expected.items())
+    names = {key: next(step for step in reversed(key) if isinstance(step, str)) for key in expected}
+    assert all(names[key].partition(".")[0] in lines[line - 1] for key, line in expected.items())
+    ends = {("a",): 2, ("one",): 18, ("one", "d"): 13, ("one", "two.three"): 18, ("four",): 21, ("four", 0): 21}
+    assert {key: source.ends[key] for key in ends} == ends
     assert source.line(("one", "d", 1)) == 9
     assert source.line(("nothing",)) == 0
     assert toml_source.dotted(("one", "two.three", "d", 1)) == 'one."two.three".d[1]'

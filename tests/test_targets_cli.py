@@ -318,7 +318,7 @@ def test_a_run_ends_at_its_first_valid_request_with_the_same_words(acs, name):
     assert re.search(trouble.words, found["run"]["diagnosis"])
     assert "the plain valid request was answered" in found["run"]["diagnosis"]
     assert len(server.requests) <= 5
-    assert found["target"] == {"url": server.url, "kind": "staging"}
+    assert found["target"] == {"url": server.url, "kind": "staging", "option": "--profile staging"}
 
 
 def test_nobody_there_and_no_such_host(acs):
@@ -489,7 +489,7 @@ def test_a_finding_is_replayed_through_the_profile(acs):
         profile(server.url)
         ended = quick(acs, "--depth", "quick")
     assert ended.code == 1
-    replays = {finding["replay"] for finding in ended.report["findings"]}
+    replays = {finding["again"] for finding in ended.report["findings"]}
     assert replays
     assert all(line.startswith("acs-conformance run --profile staging --depth quick") for line in replays)
 

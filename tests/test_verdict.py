@@ -224,6 +224,14 @@ def test_what_is_allowed_to_stay_inconclusive_is_tolerated_by_id_and_nothing_els
     assert exit_code([made(F)], ["Op.A.maxLength"]) is ExitCode.FAILED
 
 
+def test_a_failure_that_deviations_cover_costs_nothing_and_shows_something():
+    assert exit_code([made(P, "Op.B.type"), made(F)], covered=["Op.A.maxLength"]) is ExitCode.CONFORMS
+    assert exit_code([made(F)], covered=["Op.A.maxLength"]) is ExitCode.CONFORMS
+    assert exit_code([made(F), made(F, "Op.B.type")], covered=["Op.A.maxLength"]) is ExitCode.FAILED
+    assert exit_code([made(F), made(I, "Op.B.type")], covered=["Op.A.maxLength"]) is ExitCode.INCONCLUSIVE
+    assert exit_code([made(F)], covered=["Op.A.maxLength"], has_error=True) is ExitCode.ERROR
+
+
 def test_verdicts_are_ordered_and_have_plain_names():
     assert [str(word) for word in sorted(Verdict)] == ["none", "pass", "inconclusive", "fail", "error"]
     assert sorted(map(int, ExitCode)) == [0, 1, 2, 3, 4]

@@ -1,27 +1,11 @@
-"""Fixtures: the emulator and the official SDK's client for it."""
+"""The client under test, which talks to the emulator: `acs_sdk_config` comes with acs-conformance."""
 
 import pytest
 from alibabacloud_live20161101.client import Client
 from alibabacloud_tea_openapi.utils_models import Config
 
-from acs_conformance import spec_folder
-from acs_conformance.emulator.core import Emulator, Settings
-from acs_conformance.emulator.gateway import AccessKeys
-from acs_conformance.emulator.server import running
-
-KEY, SECRET = "our-key", "our-secret"
-
 
 @pytest.fixture
-def emulator():
-    """The service, offline and empty."""
-    return Emulator(spec_folder.load_all(), settings=Settings(access_keys=AccessKeys(secrets={KEY: SECRET})))
-
-
-@pytest.fixture
-def client(emulator):
+def client(acs_sdk_config: Config) -> Client:
     """The SDK as in production, but for the endpoint."""
-    with running(emulator) as url:
-        yield Client(
-            Config(access_key_id=KEY, access_key_secret=SECRET, protocol="http", endpoint=url.removeprefix("http://"))
-        )
+    return Client(acs_sdk_config)

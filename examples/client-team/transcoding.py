@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 
 from alibabacloud_live20161101 import models
 from alibabacloud_live20161101.client import Client
-from alibabacloud_tea_openapi.exceptions import ClientException
+from alibabacloud_tea_openapi.exceptions import AlibabaCloudException, ServerException, ThrottlingException
 
 TEMPLATES = {"low": "lld", "standard": "lsd", "high": "lhd"}
+TRIES = 3
 
 
 class NotStartedError(Exception):
@@ -19,6 +20,9 @@ def start(
     """Start transcoding a streamer's video; the job's id.
 
     Each output is published by a user of its own, `<streamer>-<quality>`, with that user's token.
+
+    Raises:
+        NotStartedError: the service refuses it, or fails three times.
     """
     outputs = [
         models.StartRtcCloudTranscodeRequestOutputParams(
@@ -37,7 +41,14 @@ def start(
         output_params=outputs,
         max_idle_time=60,
     )
-    try:
-        return client.start_rtc_cloud_transcode(request).body.task_id
-    except ClientException as error:
-        raise NotStartedError(f"{error.code}: {error.message}") from error
+    failures: list[str] = []
+    while len(failures) < TRIES:
+        try:
+            return str(client.start_rtc_cloud_transcode(request).body.task_id)
+        except ServerException as error:
+            failures.append(error.code)
+        except ThrottlingException as error:
+            raise NotStartedError(f"the quota is used up; wait {error.retry_after} ms") from error
+        except AlibabaCloudException as error:
+            raise NotStartedError(f"{error.code}: {error.message}") from error
+    raise NotStartedError(f"the service fails: {', '.join(failures)}")

@@ -33,6 +33,7 @@ from acs_conformance.verdict import Verdict, exit_code, verdicts
 #: A moment after which tokens still are valid; the proof looks at no clock.
 _NOW = 1_800_000_000
 _HOST = "localhost"
+_IDS = "a0b1c2d3e4f5a6b7c8"
 _CALLER = Credentials(access_key_id="proofAccessKeyId", access_key_secret="proofSecret", security_token="proofToken")  # noqa: S106
 
 
@@ -101,9 +102,10 @@ class Bench:
         self.requirements = requirement.derive(self.description)
         self._is_full = is_full
         self._context = Context(run_id="proof", now=_NOW)
-        self._requests: dict[tuple[str, int, int], RawRequest] = {}
+        self._requests: dict[tuple[object, ...], RawRequest] = {}
         self._is_gateway = self.description.checks is not None
-        self._settings = Settings(authenticate=False)
+        # The same ids in each trial, so that requests are the same and what is known of them is found again.
+        self._settings = Settings(authenticate=False, id_seed=_IDS)
         if self._is_gateway:
             keys, token = _CALLER.access_key_id, _CALLER.security_token or ""
             access = AccessKeys(secrets={keys: _CALLER.access_key_secret}, tokens={keys: token})
@@ -129,9 +131,10 @@ class Bench:
 
     def _rendered(self, description: Description, case: Case, step: int, context: Context, attempt: int) -> RawRequest:
         """As `render`, remembered: explaining cases have ids of their own only within a trial, so they are not."""
-        if "~" in case.id or description.acts_on is not None:  # what is created has another id in each trial
+        if "~" in case.id:
             return render(description, case, step, context, attempt)
-        key = (case.id, step, attempt)
+        things = tuple((kind, thing.id, repr(thing.document)) for kind, thing in context.things.items())
+        key = (case.id, step, attempt, things)
         if key not in self._requests:
             self._requests[key] = render(description, case, step, context, attempt)
         return self._requests[key]

@@ -222,16 +222,32 @@ class Campaign:
         judged = self._dispatcher.resume(added)
         self._asked |= {e.case: j for e, j in judged if self.descriptions[e.operation].checks is not None}
 
-    # --- one case ---------------------------------------------------------------------------------------------------
+    def tried(self, case: Case, first: int = 0) -> tuple[Judgement, int]:
+        """Try a case: again while it is throttled, and twice more where the answer is broken.
 
-    def _run_case(self, case: Case) -> Judgement:
-        judgement, attempt = self._dispatcher.attempt(case, 0)
+        Args:
+            case: what to send.
+            first: number of the first attempt.
+
+        Returns:
+            The judgement that counts, and the number of the last attempt.
+
+        Raises:
+            Stopped: the run ended early.
+        """
+        judgement, attempt = self._dispatcher.attempt(case, first)
         broken = judgement.is_right is None and judgement.answer.kind == "broken"
         count = 1 if broken else 0
-        while broken and attempt + 1 < ATTEMPTS and count < BROKEN:
+        while broken and attempt + 1 < first + ATTEMPTS and count < BROKEN:
             latest, attempt = self._dispatcher.attempt(case, attempt + 1)
             count += latest.is_right is None and latest.answer.kind == "broken"
             judgement = latest if latest.answer.kind != "broken" else judgement
+        return judgement, attempt
+
+    # --- one case ---------------------------------------------------------------------------------------------------
+
+    def _run_case(self, case: Case) -> Judgement:
+        judgement, attempt = self.tried(case)
         self._confirm(case, judgement, attempt)
         self._done += 1
         if self._progress is not None:

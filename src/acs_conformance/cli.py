@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from acs_conformance import __version__, cli_proof, cli_reports, cli_targets
-from acs_conformance.cli_progress import shown
+from acs_conformance import cli_completion, cli_deviations, cli_evidence, cli_proof, cli_reports, cli_targets
+from acs_conformance.cli_run import Voice, Watch
 from acs_conformance.errors import AcsConformanceError, TargetUnreachable, UsageError
+from acs_conformance.version import __version__
 
 if TYPE_CHECKING:
     from acs_conformance.campaign import Progress
@@ -80,18 +81,38 @@ def main() -> None:
 def cli() -> None:
     """Hold a cloud API to its documented contract: a verdict for every sentence.
 
-    Exit codes: 0 conforms; 1 a requirement failed; 2 wrong usage or a broken description; 3 something stayed undecided
-    or the target is unreachable; 4 an error of this tool.
-    """
+    Exit codes: 0 conforms; 1 a requirement failed that no deviation covers; 2 wrong usage or a broken description; 3
+    something stayed undecided or the target is unreachable; 4 an error of this tool.
+
+    \b
+    Examples:
+      acs-conformance run
+      acs-conformance run --profile staging
+      acs-conformance run --help
+      eval "$(_ACS_CONFORMANCE_COMPLETE=bash_source acs-conformance)"   # completion by Tab; zsh and fish have it too
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
 
 
 # --- requirements ---------------------------------------------------------------------------------------------------
 
 
 @cli.command()
-@click.argument("operation", required=False)
-@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@click.option("--depth", type=click.Choice(cli_proof.DEPTHS), default="standard", show_default=True)
+@click.argument("operation", required=False, shell_complete=cli_completion.operations)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="A table for people, or JSON for programs.",
+)
+@click.option(
+    "--depth",
+    type=click.Choice(cli_proof.DEPTHS),
+    default="standard",
+    show_default=True,
+    help="How much the plan tries.",
+)
 @cli_proof.spec_option
 def requirements(operation: str | None, style: str, depth: str, spec_root: Path | None) -> None:
     """List what is checked: each requirement with its statements, its source and what the plan holds for it.
@@ -112,16 +133,17 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
 
 
 @cli.command()
-@click.argument("operations", nargs=-1, metavar="[OPERATION]...")
+@click.argument("operations", nargs=-1, metavar="[OPERATION]...", shell_complete=cli_completion.operations)
 @click.option("--target", "target_url", metavar="URL", help="Address to test; without it the embedded emulator.")
 @click.option(
     "--profile",
     "profile_name",
     metavar="NAME_OR_FILE",
+    shell_complete=cli_completion.profiles,
     help="Target as acs-conformance.toml or another file describes it; options given here come first.",
 )
 @click.option("--report-dir", type=click.Path(path_type=Path, file_okay=False), help="Where the report goes.")
-@click.option("--depth", type=click.Choice(cli_proof.DEPTHS), show_default="standard")
+@click.option("--depth", type=click.Choice(cli_proof.DEPTHS), show_default="standard", help="How much is tried.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides what is drawn.")
 @click.option("--wild", type=click.IntRange(min=0), help="Generated requests, besides the plan's own.")
 @click.option("--signature", type=click.Choice(["v3", "v1"]), show_default="v3", help="How requests are signed.")
@@ -134,17 +156,34 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
 )
 @click.option("--max-requests", type=click.IntRange(min=1), help="Send no more than this.")
 @click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Stop sending after this.")
-@click.option("--only", metavar="ID-GLOB", help="Only these requirements; * stands for anything, an aspect follows #.")
+@click.option(
+    "--only",
+    metavar="ID-GLOB",
+    shell_complete=cli_completion.requirements,
+    help="Only these requirements; * stands for anything, an aspect follows #.",
+)
 @click.option(
     "--allow-inconclusive",
     "allowed",
     metavar="ID-GLOB",
     multiple=True,
+    shell_complete=cli_completion.requirements,
     help="These requirements may stay undecided without exit code 3. May come several times.",
+)
+@click.option(
+    "--deviations",
+    "deviations_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Accepted failures, beside those of the profile; `accept` writes them.",
 )
 @click.option("--run-id", help="Reproduce the identifiers of an earlier run: 1 to 12 lower-case letters and digits.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
 @click.option("--baseline", type=click.Path(path_type=Path), help="An earlier report.json: a changed reading fails.")
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("-q", "--quiet", "is_quiet", is_flag=True, help="Only a line for each finding, and the verdict.")
+@click.option(
+    "-v", "--verbose", "is_verbose", is_flag=True, help="Each case as it is judged, and everything at the end."
+)
 @click.option(
     "--self-check/--no-self-check", default=True, help="Show that the plan could have failed.", show_default=True
 )
@@ -163,9 +202,13 @@ def run(
     max_seconds: float | None,
     only: str | None,
     allowed: tuple[str, ...],
+    deviations_file: Path | None,
     run_id: str | None,
     dry_run: bool,
     baseline: Path | None,
+    style: str,
+    is_quiet: bool,
+    is_verbose: bool,
     self_check: bool,
     spec_root: Path | None,
 ) -> int:
@@ -184,12 +227,15 @@ def run(
       acs-conformance run gateway --target http://127.0.0.1:8080 --signature v1
       acs-conformance run --profile staging --allow-inconclusive '*.unique'
       acs-conformance run --only '*.Name.*' --seed 7
+      acs-conformance run --quiet --format json > result.json
       acs-conformance run --only 'OPERATION.Name.pattern#U+0020'
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     from acs_conformance.campaign import Limits
-    from acs_conformance.profile import load
+    from acs_conformance.profile import load, load_deviations
     from acs_conformance.run import Options, Run
 
+    if is_quiet and is_verbose:
+        raise UsageError("--quiet and --verbose exclude each other")
     profile = load(profile_name, Path()) if profile_name is not None else None
     options = Options(
         operations=operations or (profile.operations if profile else ()),
@@ -202,6 +248,7 @@ def run(
         burst=burst,
         only=only,
         allowed=allowed,
+        deviations=load_deviations(deviations_file) if deviations_file is not None else (),
         run_id=run_id,
         limits=Limits(max_requests=max_requests, max_seconds=max_seconds),
         baseline=baseline,
@@ -211,7 +258,7 @@ def run(
     prepared = Run(options)
     if dry_run:
         return _dry_run(prepared)
-    return _execute(prepared, options, report_dir)
+    return _execute(prepared, options, report_dir, Voice(is_quiet, is_verbose, style == "json"))
 
 
 def _dry_run(prepared: Run) -> int:
@@ -234,11 +281,10 @@ def _dry_run(prepared: Run) -> int:
     return 0
 
 
-def _execute(prepared: Run, options: Options, report_dir: Path | None) -> int:
+def _execute(prepared: Run, options: Options, report_dir: Path | None, voice: Voice) -> int:
     from acs_conformance import report as reports
     from acs_conformance.run import reached, recorder_for
     from acs_conformance.store import Store
-    from acs_conformance.summary import summary
 
     with reached(options, prepared.served) as chosen:
         folder = report_dir or _default_folder(chosen)
@@ -246,7 +292,8 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None) -> int:
             raise UsageError(f"{folder} holds the journal of an earlier run; choose another --report-dir")
         store = Store(folder)
         recorder, sender = recorder_for(chosen, options.signature)
-        campaign = prepared.campaign(chosen, recorder, store, _progress(prepared, chosen, store, folder))
+        watch = voice.watch()
+        campaign = prepared.campaign(chosen, recorder, store, _progress(prepared, chosen, store, folder, watch))
         is_complete = False
         try:
             with _interruptible():
@@ -255,15 +302,14 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None) -> int:
         except KeyboardInterrupt:
             campaign.stopped = "interrupted"
         finally:
+            watch(None, None, 0, 0)
             sender.close()
             if campaign.stopped:
                 store.stop(campaign.stopped)
             outcome = prepared.outcome(chosen, store, is_complete=is_complete)
             files = reports.write_all(outcome.report, folder)
             store.close()
-    for line in summary(outcome.report, color=sys.stdout.isatty() and "NO_COLOR" not in os.environ):
-        click.echo(line)
-    click.echo(f"report: {files['report.html']}")
+    voice.tell(outcome.report, files)
     cli_reports.append_job_summary(files["summary.md"])
     if campaign.is_unreachable:
         raise TargetUnreachable(f"{chosen.url}: {campaign.stopped}")
@@ -295,16 +341,15 @@ class _interruptible:  # noqa: N801 - used like a function
         raise KeyboardInterrupt
 
 
-def _progress(prepared: Run, chosen: Target, store: Store, folder: Path) -> Progress:
+def _progress(prepared: Run, chosen: Target, store: Store, folder: Path, watch: Watch) -> Progress:
     """Shows how far the run is, and keeps a partial report on disk."""
     from acs_conformance import report as reports
 
-    show = shown()
     last = time.monotonic()
 
     def progress(case: Any, judgement: Any, done: int, planned: int) -> None:  # noqa: ANN401 - the engine's records
         nonlocal last
-        show(case.requirement, done, planned)
+        watch(case, judgement, done, planned)
         if judgement is not None and time.monotonic() - last > _REPORT_EVERY_S:
             reports.write_json(prepared.outcome(chosen, store, is_complete=False).report, folder / "report.json")
             last = time.monotonic()
@@ -313,6 +358,9 @@ def _progress(prepared: Run, chosen: Target, store: Store, folder: Path) -> Prog
 
 
 for _command in (
+    cli_deviations.accept,
+    cli_evidence.export,
+    cli_evidence.replay,
     cli_proof.emulator,
     cli_proof.faults,
     cli_proof.prove,

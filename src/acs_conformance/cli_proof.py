@@ -5,6 +5,7 @@ Arguments, printing, exit codes; heavy imports come late, inside the commands.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from acs_conformance import cli_completion
 from acs_conformance.cli_progress import shown
 from acs_conformance.errors import UsageError
 
@@ -48,7 +50,26 @@ spec_option = click.option(
     multiple=True,
     help="Settle an open point of the contract otherwise; docs/emulator.md lists them. May come several times.",
 )
-@click.option("--fault", "fault_id", metavar="ID", help="Play one fault of the catalogue; `faults` lists them.")
+@click.option(
+    "--fault",
+    "fault_id",
+    metavar="ID",
+    shell_complete=cli_completion.faults,
+    help="Play one fault of the catalogue; `faults` lists them.",
+)
+@click.option(
+    "--state",
+    "state_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep what is created in this SQLite file, across restarts, instead of in memory.",
+)
+@click.option(
+    "--admin",
+    "has_admin",
+    is_flag=True,
+    help="Serve /_emulator/ too: move the clock of jobs, let users publish, list jobs. Asks for no access key.",
+)
 @spec_option
 def emulator(
     port: int,
@@ -57,6 +78,8 @@ def emulator(
     quota: str | None,
     settled: tuple[str, ...],
     fault_id: str | None,
+    state_file: Path | None,
+    has_admin: bool,
     spec_root: Path | None,
 ) -> None:
     """Serve the described operations offline; the official SDKs work with it unchanged but for the endpoint.
@@ -69,8 +92,10 @@ def emulator(
     Examples:
       acs-conformance emulator --port 8080
       acs-conformance emulator --access-keys keys.toml --quota 50:100 --policy wire.method=taken
+      acs-conformance emulator --state jobs.sqlite --admin
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     from acs_conformance import spec_folder
+    from acs_conformance.emulator import admin
     from acs_conformance.emulator.core import Emulator, Settings
     from acs_conformance.emulator.limits import Quota
     from acs_conformance.emulator.policy import Policy
@@ -87,16 +112,21 @@ def emulator(
         for point, choice in fault.needs.items():
             if choices.setdefault(point, choice) != choice:
                 raise UsageError(f"this fault shows only with {point}={choice}; leave out --policy {point}=...")
-    settings = Settings(access_keys=keys, quota=Quota.parse(quota) if quota is not None else None)
+    settings = Settings(
+        access_keys=keys, quota=Quota.parse(quota) if quota is not None else None, state_file=state_file
+    )
     core = Emulator(descriptions, settings=settings, policy=Policy(choices=choices), fault=fault)
 
     def on_ready(address: str) -> None:
         lines = [f"listening on {address}", f"operations: {', '.join(descriptions)}", key_line]
         lines += [f"fault: {fault.says}"] if fault is not None else []
+        lines += [f"state: {len(core.jobs)} jobs in {state_file}"] if state_file is not None else []
+        lines += [f"admin: {address}{admin.PREFIX}"] if has_admin else []
         click.echo("\n".join(lines))  # at once: whoever waits for the first line may stop us right after it
         sys.stdout.flush()
 
-    serve(core, host, port, on_ready)
+    with contextlib.closing(core):
+        serve(core, host, port, on_ready, admin=admin.Admin(core) if has_admin else None)
 
 
 def _access_keys(file: Path | None, operations: Collection[str]) -> tuple[AccessKeys, str]:
@@ -133,8 +163,15 @@ def _choices(settled: Iterable[str]) -> dict[str, str]:
 
 
 @click.command()
-@click.argument("operation", required=False)
-@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.argument("operation", required=False, shell_complete=cli_completion.operations)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="A table for people, or JSON for programs.",
+)
 @spec_option
 def faults(operation: str | None, style: str, spec_root: Path | None) -> None:
     """List the fault catalogue: servers with one defect each, derived from the descriptions.
@@ -160,12 +197,29 @@ def faults(operation: str | None, style: str, spec_root: Path | None) -> None:
 
 
 @click.command()
-@click.argument("operations", nargs=-1, metavar="[OPERATION]...")
+@click.argument("operations", nargs=-1, metavar="[OPERATION]...", shell_complete=cli_completion.operations)
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes; as many as there are cores.")
-@click.option("--depth", type=click.Choice(DEPTHS), default="standard", show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--matrix", type=click.Choice(["first", "full"]), default="first", show_default=True)
-@click.option("--only", metavar="ID-GLOB", help="Only these faults; variants are left out then.")
+@click.option(
+    "--depth",
+    type=click.Choice(DEPTHS),
+    default="standard",
+    show_default=True,
+    help="How much the plan tries.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides what is drawn.")
+@click.option(
+    "--matrix",
+    type=click.Choice(["first", "full"]),
+    default="first",
+    show_default=True,
+    help="Stop at the first requirement that finds a fault, or tell all that do.",
+)
+@click.option(
+    "--only",
+    metavar="ID-GLOB",
+    shell_complete=cli_completion.faults,
+    help="Only these faults; variants are left out then.",
+)
 @click.option("--sample", type=click.IntRange(min=1), help="Every so many faults only.")
 @click.option("--report-dir", type=click.Path(path_type=Path, file_okay=False), help="Where the kill matrix goes.")
 @spec_option

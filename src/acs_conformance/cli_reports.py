@@ -20,7 +20,14 @@ _REPORT = click.Path(path_type=Path)
 @click.command()
 @click.argument("old", type=_REPORT)
 @click.argument("new", type=_REPORT)
-@click.option("--format", "style", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["markdown", "json"]),
+    default="markdown",
+    show_default=True,
+    help="Markdown for people, or JSON for programs.",
+)
 def diff(old: Path, new: Path, style: str) -> int:
     """Tell what changed from one run to another: OLD and NEW are report.json files or the folders that hold them.
 
@@ -79,7 +86,14 @@ def trend(folder: Path, output: Path | None) -> None:
 
 @click.command()
 @click.argument("report", type=_REPORT)
-@click.option("--format", "style", type=click.Choice(["html", "markdown", "pdf"]), default="html", show_default=True)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["html", "markdown", "pdf"]),
+    default="html",
+    show_default=True,
+    help="What is made; a PDF needs Chromium or Chrome.",
+)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where it goes, not the terminal."
 )

@@ -9,12 +9,14 @@ import os
 import secrets
 import socket
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
+from acs_conformance import cli_completion
 from acs_conformance.cli_proof import spec_option
 
 if TYPE_CHECKING:
@@ -28,7 +30,13 @@ _CLOSE_S = 60
 
 @click.group()
 def targets() -> None:
-    """List the targets that profiles describe, and check one before it is tested."""
+    """List the targets that profiles describe, and check one before it is tested.
+
+    \b
+    Examples:
+      acs-conformance targets list
+      acs-conformance targets check staging
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
 
 
 @targets.command("list")
@@ -50,7 +58,7 @@ def list_(file: Path | None) -> None:
 
 
 @targets.command()
-@click.argument("name", metavar="NAME_OR_FILE")
+@click.argument("name", metavar="NAME_OR_FILE", shell_complete=cli_completion.profiles)
 @spec_option
 def check(name: str, spec_root: Path | None) -> int:
     """Check a profile: its file, what it refers to, the way to the target, and one request that creates nothing.
@@ -72,6 +80,7 @@ def check(name: str, spec_root: Path | None) -> int:
     described = {each: spec_folder.load(each, spec_root) for each in spec_folder.names(spec_root)}
     found.check_against(described.values())
     click.echo(f"profile: {found.name} in {found.source.path}, valid")
+    _show_deviations(found)
     _show_credentials(found)
     if not _resolves(found):
         return _IN_THE_WAY
@@ -86,6 +95,15 @@ def check(name: str, spec_root: Path | None) -> int:
     finally:
         sender.close()
     return _show(found, flight)
+
+
+def _show_deviations(found: Profile) -> None:
+    if not found.deviations:
+        return
+    today = datetime.now(UTC).date()
+    first = min(found.deviations, key=lambda each: each.until)
+    words = "the first has expired" if first.until < today else "the first ends"
+    click.echo(f"deviations: {len(found.deviations)}; {words} after {first.until}")
 
 
 def _show_credentials(found: Profile) -> None:

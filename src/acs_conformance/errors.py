@@ -18,6 +18,9 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+#: Kind of a name -> the command that lists them.
+_LISTERS = {"fault": "faults", "finding": "replay REPORT"}
+
 
 class AcsConformanceError(Exception):
     """The base of all errors raised on purpose; its text is meant for the user."""
@@ -87,11 +90,11 @@ class SelectionError(UsageError):
         close = difflib.get_close_matches(name, self.known, n=3, cutoff=0.5)
         if close:
             hint = f"Did you mean {' or '.join(close)}?"
-            hint += " `acs-conformance faults` lists them all." if kind == "fault" else ""
+            hint += f" `acs-conformance {_LISTERS[kind]}` lists them all." if kind in _LISTERS else ""
         elif len(self.known) <= 12:
             hint = f"Known: {', '.join(self.known) or 'none'}."
         else:
-            lister = "faults" if kind == "fault" else "requirements"
+            lister = _LISTERS.get(kind, "requirements")
             hint = f"There are {len(self.known)}; `acs-conformance {lister}` lists what can be selected."
         super().__init__(f"no {kind} is called {name!r}. {hint}")
 

@@ -7,6 +7,7 @@ the same of the record as of the exchange itself.
 from __future__ import annotations
 
 import functools
+import json
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -21,12 +22,14 @@ from acs_conformance.message import RawRequest, RawResponse, header
 from acs_conformance.pace import Pace, Paces
 from acs_conformance.record import Exchange
 from acs_conformance.signing import v1
-from acs_conformance.wire import compact, decode, encode_query, plain, with_value
+from acs_conformance.wire import decode, encode_query
 
 #: Characters from which on a secret is replaced wherever it stands.
 _LONG = 16
 #: What a credential packed in Base64 looks like, in a parameter's text.
 _PACKED = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
+#: A string literal in a JSON text.
+_JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 _KEPT_HEADERS = frozenset({"x-acs-action", "x-acs-version", "content-type"})
 
@@ -238,8 +241,8 @@ def _redact_query(description: Description, request: RawRequest) -> tuple[str, d
         target = target.replace(percent_encode(value), percent_encode(mark))
     left = RawRequest(request.method, target)
     if _mentions(description, left, found) and set(_credentials(description, left)) & set(found):
-        # Written with escapes: the parameter is written anew, for what it says matters more than how.
-        target = _rewritten(description, left)
+        # Written with escapes.
+        target = _rewritten(description, left, found)
     return target, found
 
 
@@ -274,16 +277,19 @@ def _mentions(description: Description, request: RawRequest, credentials: Mappin
     )
 
 
-def _rewritten(description: Description, request: RawRequest) -> str:
+def _rewritten(description: Description, request: RawRequest, credentials: Mapping[str, str]) -> str:
+    """The target with the credentials that are written with escapes, in JSON, replaced too; the rest as it was."""
     decoded = decode(description, request)
-    document = dict(decoded.document)
-    changed: set[str] = set()
-    for path in description.secrets:
-        for location in list(locations(document, path)):
-            document = with_value(document, location, REDACTED)
-            changed.add(str(location[0]))
     parameters = [
-        (name, (compact if name in description.json_parameters else plain)(document[name]) if name in changed else text)
+        (name, _JSON_TEXT.sub(lambda found: _marked(found[0], credentials), text) if '"' in text else text)
         for name, text in decoded.parameters
     ]
     return f"{request.path}?{encode_query(parameters)}"
+
+
+def _marked(literal: str, credentials: Mapping[str, str]) -> str:
+    try:
+        value = json.loads(literal)
+    except ValueError:
+        return literal
+    return json.dumps(credentials[value]) if value in credentials else literal

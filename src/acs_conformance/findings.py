@@ -8,15 +8,18 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from acs_conformance import requirement as requirements_of
 from acs_conformance.campaign_judge import CampaignJudgement
 from acs_conformance.description import Description
+from acs_conformance.deviation import Review
 from acs_conformance.message import RawRequest
 from acs_conformance.observation import Observation
 from acs_conformance.record import Exchange
+from acs_conformance.reproduction import Names, request_of
 from acs_conformance.verdict import Result
 
 #: Failures of one cause in so many requirements are one finding about the target as a whole.
@@ -26,18 +29,43 @@ _UNSPECIFIC = ("accepted", "refused")
 #: Records of a question that say nothing definite, so that a change from or to them is none.
 _INDEFINITE = ("mixed", "not observed")
 
+#: Results that fail for one cause, each with its failures of that cause.
+_Failing = Sequence[tuple[Result, list[Observation]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """What it takes to see a finding again."""
+
+    #: The run as a command, without its selection.
+    command: str
+    #: Marks the names of the run.
+    run_id: str
+    #: Name of a secret in a description -> the environment's variable that holds it.
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
 
 def of_requirements(
     descriptions: Mapping[str, Description],
     results: Iterable[Result],
     judged: CampaignJudgement,
     exchanges: Mapping[int, Exchange],
-    again: str,
+    again: Again,
+    reviewed: Review,
 ) -> list[dict[str, Any]]:
     """One finding for each cause, with its smallest request and every requirement that fails for it.
 
     Failures of several requirements are one finding where they look alike beyond doubt, such as one undocumented code
     everywhere. Invalid requests that are accepted, or valid ones refused, have many causes until they are everywhere.
+    What deviations cover and what they don't are never one finding.
+
+    Args:
+        descriptions: by operation.
+        results: of the requirements.
+        judged: the campaign.
+        exchanges: by number.
+        again: the run, for what is sent again.
+        reviewed: the deviations.
     """
     by_cause: dict[tuple[str, str], list[tuple[Result, list[Observation]]]] = defaultdict(list)
     for result in results:
@@ -49,19 +77,41 @@ def of_requirements(
     found = []
     for (operation, cause), failing in by_cause.items():
         together = cause not in _UNSPECIFIC or len(failing) >= _WHOLESALE
-        groups = [failing] if together else [[one] for one in failing]
-        found += [_finding(descriptions[operation], cause, group, judged, exchanges, again) for group in groups]
+        groups = [[one] for one in failing]
+        if together:
+            apart: dict[bool, list[tuple[Result, list[Observation]]]] = defaultdict(list)
+            for one in failing:
+                apart[reviewed.covers_cause(one[0].requirement.id, cause)].append(one)
+            groups = list(apart.values())
+        found += [
+            {
+                **_finding(descriptions, operation, cause, group, judged, exchanges, again),
+                "is_covered": reviewed.covers_cause(group[0][0].requirement.id, cause),
+                "deviations": _deviations(reviewed, cause, group),
+            }
+            for group in groups
+        ]
     return found
 
 
+def _deviations(reviewed: Review, cause: str, failing: _Failing) -> list[int]:
+    """Positions of the deviations that cover these failures, or that would if they had not expired."""
+    names = {result.requirement.id for result, _ in failing}
+    mine = {n for (name, failure), n in reviewed.spoken_of.items() if name in names and failure.cause == cause}
+    is_covered = all(reviewed.covers_cause(name, cause) for name in names)
+    return sorted(n for n in mine if (reviewed.deviations[n].days_left >= 0) == is_covered)
+
+
 def _finding(
-    description: Description,
+    descriptions: Mapping[str, Description],
+    operation: str,
     cause: str,
-    failing: Sequence[tuple[Result, list[Observation]]],
+    failing: _Failing,
     judged: CampaignJudgement,
     exchanges: Mapping[int, Exchange],
-    again: str,
+    again: Again,
 ) -> dict[str, Any]:
+    description = descriptions[operation]
     failures = [failure for _, each in failing for failure in each]
     smallest = min(failures, key=lambda failure: (len(exchanges[failure.exchange].request.target), failure.exchange))
     exchange = exchanges[smallest.exchange]
@@ -70,8 +120,9 @@ def _finding(
     tried = [judged.results[name] for name in cases]
     requirement = next(result.requirement for result, each in failing if smallest in each)
     statements = {statement.id: statement for statement in description.statements}
+    identifier = f"{requirement.id}~{hashlib.sha256(cause.encode()).hexdigest()[:6]}"
     return {
-        "id": f"{requirement.id}~{hashlib.sha256(cause.encode()).hexdigest()[:6]}",
+        "id": identifier,
         "requirement": requirement.id,
         "requirements": [result.requirement.id for result, _ in failing],
         "claim": requirement.claim,
@@ -85,8 +136,42 @@ def _finding(
         "exchanges": sorted(failure.exchange for failure in failures),
         "rate": {"failed": sum(r.failed for r in tried), "tried": sum(r.tried for r in tried)},
         "curl": curl(exchange.request),
-        "replay": f"{again} --only {shlex.quote(case.case.id.partition('~')[0])}",
+        **_again(identifier, (smallest.earlier, smallest.exchange), descriptions, exchanges, again),
     }
+
+
+def _again(
+    identifier: str,
+    numbers: Sequence[int],
+    descriptions: Mapping[str, Description],
+    exchanges: Mapping[int, Exchange],
+    again: Again,
+) -> dict[str, Any]:
+    """How to see it again: the requests that it takes, in order, and the commands.
+
+    Args:
+        identifier: of the finding.
+        numbers: of the exchanges that show it; those before them in their cases belong to it too. 0 is none.
+        descriptions: by operation.
+        exchanges: by number.
+        again: the run.
+    """
+    needed = {each.number: each for number in numbers if number for each in _up_to(number, exchanges)}
+    ordered = [needed[number] for number in sorted(needed)]
+    names = Names(again.run_id)
+    return {
+        "requests": [request_of(descriptions[each.operation], each, names, again.secrets) for each in ordered],
+        "replay": f"acs-conformance replay report.json {shlex.quote(identifier)}",
+        "again": f"{again.command} --only {shlex.quote(ordered[-1].case.partition('~')[0])}",
+    }
+
+
+def _up_to(number: int, exchanges: Mapping[int, Exchange]) -> Iterator[Exchange]:
+    """An exchange and those before it in the same attempt at the same case; they follow one another."""
+    last = exchanges[number]
+    while number in exchanges and (exchanges[number].case, exchanges[number].attempt) == (last.case, last.attempt):
+        yield exchanges[number]
+        number -= 1
 
 
 def of_readings(
@@ -94,7 +179,7 @@ def of_readings(
     judged: CampaignJudgement,
     exchanges: Mapping[int, Exchange],
     baseline: Mapping[str, str],
-    again: str,
+    again: Again,
 ) -> list[dict[str, Any]]:
     """One finding for each open question whose reading differs from that of an earlier report.
 
@@ -103,7 +188,7 @@ def of_readings(
         judged: the campaign.
         exchanges: by number.
         baseline: question id -> the reading then.
-        again: the run as a command.
+        again: the run, for what is sent again.
     """
     questions = {d.id(q.key): (d, q) for d in descriptions.values() for q in d.questions}
     found = []
@@ -118,9 +203,10 @@ def of_readings(
             for statement in description.statements
             if question in requirements_of.statement_questions(description, statement)
         ]
+        identifier = f"{record.question}~changed"
         found.append(
             {
-                "id": f"{record.question}~changed",
+                "id": identifier,
                 "requirement": record.question,
                 "requirements": [record.question],
                 "claim": question.question,
@@ -134,7 +220,9 @@ def of_readings(
                 "exchanges": list(record.evidence[record.reading]),
                 "rate": {"failed": len(record.evidence[record.reading]), "tried": len(record.evidence[record.reading])},
                 "curl": curl(exchange.request),
-                "replay": f"{again} --only {shlex.quote(exchange.case)}",
+                **_again(identifier, (exchange.number,), descriptions, exchanges, again),
+                "is_covered": False,
+                "deviations": [],
             }
         )
     return found
@@ -175,7 +263,8 @@ def diagnosis(
     parts = []
     if total > 1 and count == total:
         parts.append(f"all {total} requests were answered {most}")
-    widest = max(findings, key=lambda finding: len(finding["requirements"]), default=None)
+    uncovered = [finding for finding in findings if not finding["is_covered"]]
+    widest = max(uncovered, key=lambda finding: len(finding["requirements"]), default=None)
     if widest is not None and len(widest["requirements"]) >= _WHOLESALE:
         cause, number = widest["cause"], len(widest["requirements"])
         words = {"accepted": "accepts invalid requests", "refused": "refuses valid requests"}.get(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from acs_conformance.answer import Answer, answer_of
@@ -68,7 +69,9 @@ def _expect(description: Description, request: RawRequest, memory: Memory) -> Ex
 def _expectation(description: Description, request: RawRequest, decoded: Decoded, memory: Memory) -> Expectation:
     """Only the names that this very request takes matter to the oracle; so most requests share the empty memory."""
     relevant = frozenset(claim for claim, _ in claims(description, decoded.document) if claim in memory.taken)
-    return _expect(description, request, Memory(taken=relevant, standing=memory.standing))
+    # How it stands decides; which one it is does not, and would keep equal requests from sharing an expectation.
+    standing = replace(memory.standing, thing=None) if memory.standing is not None else None
+    return _expect(description, request, Memory(taken=relevant, standing=standing))
 
 
 def identifiers(description: Description, decoded: Decoded) -> frozenset[tuple[str, Json]]:

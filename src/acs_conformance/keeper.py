@@ -125,7 +125,7 @@ class Keeper:
 
     def end_all(self, case: Case | None = None) -> None:
         """End what cases have created, but for the shared things; at the end of a campaign these too."""
-        for thing in self._open:
+        for thing in list(self._open):  # which gets shorter on the way
             if case is None or thing not in self._shared.values():
                 self.end(thing)
         self._open = [thing for thing in self._open if case is not None and thing in self._shared.values()]

@@ -28,6 +28,8 @@ class Observation:
     allowed: str = ""
     #: Short and stable: equal for failures that look alike, whatever the request.
     cause: str = ""
+    #: Number of an earlier exchange without which this one would show nothing; 0: there is none.
+    earlier: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

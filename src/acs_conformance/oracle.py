@@ -143,11 +143,7 @@ def _found(
     if found or acts_on is None or standing is None or standing.word not in ("unknown", "foreign"):
         return found
     world = (*description.world.missing, *description.world.forbidden)
-    key = lifecycle.known_key(acts_on)
-    if standing.word == "foreign" and acts_on.same:
-        given = standing.thing.document if standing.thing is not None else {}
-        differing = (name for name in acts_on.same if document.get(name) != given.get(name))
-        key = lifecycle.same_key(next(differing, acts_on.same[0]))
+    key = lifecycle.same_key(standing.differs) if standing.differs else lifecycle.known_key(acts_on)
     return [Violation(key=key, location=(acts_on.id,), refusals=world)]
 
 

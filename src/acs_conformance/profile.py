@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from acs_conformance import profile_file, requirement
+from acs_conformance import deviation, profile_file, requirement
 from acs_conformance.cases import Depth
 from acs_conformance.connection import Route
 from acs_conformance.description import Description, Json
+from acs_conformance.deviation import Deviation
 from acs_conformance.errors import CredentialsError, ProfileError, SelectionError, UsageError
 from acs_conformance.gateway_checks import Scheme
 from acs_conformance.signing import Credentials
@@ -53,6 +54,8 @@ class Profile:
     #: What is tested, and how thoroughly, where nothing else is said.
     operations: tuple[str, ...] = ()
     depth: Depth | None = None
+    #: Differences that are known and accepted.
+    deviations: tuple[Deviation, ...] = ()
 
     def error(self, key: Key, reason: str) -> ProfileError:
         """A ProfileError at `key` of this profile."""
@@ -116,10 +119,12 @@ class Profile:
         secrets = {name for each in described for name in _secret_names(each)}
         for name in self.secret_variables:
             self._check_name(("secrets", name), "secret", name, secrets)
-        requirements = requirement.by_id(described).values()
+        requirements = requirement.by_id(described)
+        for each in self.deviations:
+            each.check_against(requirements)
         for index, pattern in enumerate(self.may_stay_inconclusive):
             try:
-                requirement.select(requirements, pattern)
+                requirement.select(requirements.values(), pattern)
             except SelectionError as error:
                 raise self.error(("may_stay_inconclusive", index), str(error)) from None
         bound = {node.path: node for each in described for node in each.nodes.values() if node.identifier == "bound"}
@@ -202,6 +207,15 @@ def load_all(path: Path) -> list[Profile]:
     return [_profile(source, name, f"{path}#{name}") for name in source.data["targets"]]
 
 
+def load_deviations(path: Path) -> tuple[Deviation, ...]:
+    """The deviations in a file of their own, for targets without a profile.
+
+    Raises:
+        ProfileError: the file can't be read or is not of the form that deviations have.
+    """
+    return deviation.read(profile_file.read_deviations(path), ())
+
+
 def _profile(source: TomlSource, name: str, given: str) -> Profile:
     table: Mapping[str, Any] = source.data["targets"][name]
     ((place, value),) = table.get("credentials", {"chain": True}).items()
@@ -229,4 +243,5 @@ def _profile(source: TomlSource, name: str, given: str) -> Profile:
         may_stay_inconclusive=tuple(table.get("may_stay_inconclusive", ())),
         operations=tuple(table.get("operations", ())),
         depth=table.get("depth"),
+        deviations=deviation.read(source, ("targets", name)),
     )

@@ -1,4 +1,4 @@
-"""Hold a file of profiles to its schema: every complaint names the place, the reason and what to write instead.
+"""Hold a file of profiles, or of deviations, to its schema: complaints name the place, the reason and what to write.
 
 In: a path. Out: the file as read, valid by `profile.schema.json` and without secrets. What a profile means is told by
 `profile`. No complaint quotes a value.
@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date, time
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,23 @@ _SECURITY_TOKEN = re.compile(r"CA[EI]S[A-Za-z0-9+/]{60,}")
 _USER_IN_ADDRESS = re.compile(r"//[^/@]*@")
 _HOW = "A profile is shared and kept, so it only refers to secrets. Remove it; "
 _CREDENTIALS = 'write credentials = { environment = "PREFIX_" }, or the name of a `profile`'
-_KINDS = ((bool, "true or false"), (int | float, "a number"), (str, "a text"), (list, "a list"), (dict, "a table"))
-_WANTED = {"string": "a text", "number": "a number", "array": "a list", "object": "a table"}
+
+
+class _Date(str):
+    """A date or time as the schema sees it: JSON has none, so it speaks of the form of a text."""
+
+    __slots__ = ()
+
+
+_KINDS = (
+    (_Date, "a date or time"),
+    (bool, "true or false"),
+    (int | float, "a number"),
+    (str, "a text"),
+    (list, "a list"),
+    (dict, "a table"),
+)
+_WANTED = {"date": "a date", "string": "a text", "number": "a number", "array": "a list", "object": "a table"}
 
 
 @functools.cache
@@ -48,6 +64,12 @@ def schema() -> dict[str, Any]:
     return found
 
 
+@functools.cache
+def deviations_schema() -> dict[str, Any]:
+    """That of a file with deviations alone, for targets without a profile."""
+    return {"$defs": schema()["$defs"], **schema()["$defs"]["deviations_file"]}
+
+
 def read(path: Path) -> TomlSource:
     """Read a file of profiles.
 
@@ -55,8 +77,26 @@ def read(path: Path) -> TomlSource:
         ProfileError: the file can't be read, holds a secret, or is not of the form that the schema describes; all that
             is wrong, in the order of lines.
     """
-    source = toml_source.read(path)
-    problems = list(_secrets(source)) or [*_misfits(source), *_nan(source), *_reserved(source)]
+    return checked(toml_source.read(path))
+
+
+def read_deviations(path: Path) -> TomlSource:
+    """Read a file of deviations.
+
+    Raises:
+        ProfileError: as `read` does.
+    """
+    return checked(toml_source.read(path), deviations_schema())
+
+
+def checked(source: TomlSource, form: Mapping[str, Any] | None = None) -> TomlSource:
+    """`source`, if it is as `form` describes, which is the schema of profiles where nothing else is said.
+
+    Raises:
+        ProfileError: it holds a secret or is of another form.
+    """
+    form = form if form is not None else schema()
+    problems = list(_secrets(source)) or [*_misfits(source, form), *_nan(source, form), *_reserved(source)]
     problems.sort(key=lambda problem: problem.line)
     if problems:
         first, *more = problems
@@ -108,22 +148,32 @@ def _values(value: Any, key: Key = ()) -> Iterator[tuple[Key, Any]]:  # noqa: AN
 # --- the schema -------------------------------------------------------------------------------------------------------
 
 
-def _misfits(source: TomlSource) -> Iterator[ProfileError]:
+def _misfits(source: TomlSource, form: Mapping[str, Any]) -> Iterator[ProfileError]:
     """What the schema does not allow."""
-    for error in Draft202012Validator(schema()).iter_errors(source.data):
+    formats = Draft202012Validator.FORMAT_CHECKER
+    for error in Draft202012Validator(form, format_checker=formats).iter_errors(_as_json(source.data)):
         key = tuple(error.absolute_path)
         if error.validator == "additionalProperties":
             known = error.schema.get("properties", {})
             yield from (source.error((*key, n), _unknown(n, known)) for n in error.instance if n not in known)
         elif error.validator == "required":
             absent = [name for name in error.validator_value if name not in error.instance]
-            yield from (source.error(key, f"lacks {name}. {_meaning((*key, name))}") for name in absent)
+            yield from (source.error(key, f"lacks {name}. {_meaning((*key, name), form)}") for name in absent)
         elif "propertyNames" in error.absolute_schema_path:
             name = str(error.instance)
             reason = "is no name of a target: write up to 40 letters, digits, hyphens and underscores"
             yield source.error((*key, name), reason)
         else:
-            yield source.error(key, f"{_reason(error)}. {_meaning(key)}")
+            yield source.error(key, f"{_reason(error)}. {_meaning(key, form)}")
+
+
+def _as_json(value: Any) -> Any:  # noqa: ANN401 - any TOML value
+    """The same with dates and times as texts."""
+    if isinstance(value, dict):
+        return {name: _as_json(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_as_json(inner) for inner in value]
+    return _Date(value.isoformat()) if isinstance(value, date | time) else value
 
 
 def _unknown(name: str, known: Mapping[str, Json]) -> str:
@@ -135,11 +185,13 @@ def _unknown(name: str, known: Mapping[str, Json]) -> str:
 def _reason(error: ValidationError) -> str:
     value: Any = error.instance
     wanted: Any = error.validator_value
+    part: Any = error.schema
     reasons: Mapping[str, Callable[[], str]] = {
-        "type": lambda: f"is {_kind(value)}, and has to be {_wanted(wanted)}",
+        "type": lambda: f"is {_kind(value)}, and has to be {_wanted(part.get('format') or wanted)}",
         "enum": lambda: f"is none of {', '.join(map(str, wanted))}",
         "const": lambda: f"can only be {_toml(wanted)}",
         "pattern": lambda: "is not of its form",
+        "format": lambda: f"is no {wanted}",
         "minLength": lambda: "is empty",
         "minItems": lambda: "is empty",
         "minProperties": lambda: "is empty",
@@ -153,25 +205,26 @@ def _reason(error: ValidationError) -> str:
 
 
 def _kind(value: Json) -> str:
-    return next((words for kind, words in _KINDS if isinstance(value, kind)), "a date or time")
+    return next(words for kind, words in _KINDS if isinstance(value, kind))
 
 
 def _wanted(types: str | list[str]) -> str:
     return " or ".join(_WANTED[name] for name in ([types] if isinstance(types, str) else types))
 
 
-def _meaning(key: Key) -> str:
+def _meaning(key: Key, form: Mapping[str, Any]) -> str:
     """What belongs at `key`, by the schema's own words, and an example."""
-    found = _at(key)
+    found = _at(key, form)
     example = found.get("examples", [None])[0]
     name = next((toml_source.dotted((step,)) for step in reversed(key) if isinstance(step, str)), "")
-    shown = "" if example is None else f", such as {name} = {_toml(example)}"
+    written = example if found.get("format") == "date" else _toml(example)
+    shown = "" if example is None else f", such as {name} = {written}"
     return f"It is {found['description']}{shown}"
 
 
-def _at(key: Key) -> Mapping[str, Any]:
+def _at(key: Key, form: Mapping[str, Any]) -> Mapping[str, Any]:
     """The part of the schema that speaks of `key`, with what it refers to."""
-    found = _resolved(schema())
+    found = _resolved(form)
     for step in key:
         below = found["items"] if isinstance(step, int) else found.get("properties", {}).get(step)
         found = _resolved(below if below is not None else found["additionalProperties"])
@@ -194,11 +247,11 @@ def _toml(value: Json) -> str:
 # --- what the schema can't say ----------------------------------------------------------------------------------------
 
 
-def _nan(source: TomlSource) -> Iterator[ProfileError]:
+def _nan(source: TomlSource, form: Mapping[str, Any]) -> Iterator[ProfileError]:
     """A number that is none is neither too small nor too large."""
     for key, value in _values(source.data):
         if isinstance(value, float) and math.isnan(value):
-            yield source.error(key, f"is no number. {_meaning(key)}")
+            yield source.error(key, f"is no number. {_meaning(key, form)}")
 
 
 def _reserved(source: TomlSource) -> Iterator[ProfileError]:

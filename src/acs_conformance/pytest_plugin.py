@@ -11,6 +11,8 @@ Cases are sent on first need. Under pytest-xdist the workers share one journal a
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 import signal
 import sys
 import tempfile
@@ -21,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from acs_conformance.requirement import Requirement
     from acs_conformance.run import Run
     from acs_conformance.store import Store
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 _EMULATOR = "emulator.txt"
 _STATE = pytest.StashKey["Session"]()
 _FOLDER = pytest.StashKey[Path]()
+_STARTED = pytest.StashKey[float]()
 _CODE_UNDECIDED = 3
 _EMULATOR_START_S = 20.0
 
@@ -49,6 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--acs-signature", choices=("v3", "v1"), help="how requests are signed; v3, if not given")
     group.addoption("--acs-run-id", metavar="ID", help="reproduces the identifiers of an earlier run")
     group.addoption("--acs-max-requests", type=int, metavar="N", help="send no more than this")
+    group.addoption("--acs-deviations", metavar="FILE", help="accepted failures, beside those of the profile")
     group.addoption("--acs-report-dir", metavar="DIR", help="where the report goes; without it none is written")
     group.addoption("--acs-spec", metavar="DIR", help="folder with descriptions, instead of those that ship")
 
@@ -70,7 +76,7 @@ class _XdistHooks:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist has no types
         """Give each worker the folder that all share, and the run's identity."""
-        node.workerinput["acs_folder"] = str(shared_folder(self._config))
+        node.workerinput["acs_folder"] = str(_folder(self._config))
         node.workerinput["acs_started_at"] = _started_at(self._config)
 
 
@@ -98,7 +104,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         _note_seen(config)
         return
     folder = config.stash.get(_FOLDER, None)
-    if folder is None:
+    if folder is None or not folder.exists():  # no test asked for anything of ours
         return
     try:
         if (folder / "journal.jsonl").exists() and (_STATE in config.stash or config.getoption("--acs-report-dir")):
@@ -106,6 +112,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     finally:
         _stop_emulator(folder)
     seen = _seen(config) | {note.name.partition("-")[0] for note in folder.glob("*-gw*")}
+    shutil.rmtree(folder, ignore_errors=True)
     if exitstatus == pytest.ExitCode.OK and ("undecided" in seen or seen == {"tolerated"}):
         session.exitstatus = _CODE_UNDECIDED
 
@@ -115,17 +122,19 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         from acs_conformance.campaign import Limits
-        from acs_conformance.profile import load
+        from acs_conformance.profile import load, load_deviations
         from acs_conformance.run import Options, Run
 
         worker: dict[str, Any] | None = getattr(config, "workerinput", None)
         self.config = config
         self.folder = shared_folder(config)
-        #: What became of the items: "passed", "undecided", or "tolerated" where that may be.
+        #: What became of the items: "passed", "undecided", or "tolerated" where that may be; failures that deviations
+        #: cover are "accepted".
         self.seen: set[str] = set()
         spec = config.getoption("--acs-spec")
         named = config.getoption("--acs-profile")
         profile = load(named, Path()) if named else None
+        accepted = config.getoption("--acs-deviations")
         options = Options(
             operations=tuple(config.getoption("--acs-operation")) or (profile.operations if profile else ()),
             target_url=config.getoption("--acs-target"),
@@ -134,6 +143,7 @@ class Session:
             seed=config.getoption("--acs-seed"),
             signature=config.getoption("--acs-signature") or (profile and profile.signature) or "v3",
             run_id=config.getoption("--acs-run-id") or _run_id(self.folder),
+            deviations=load_deviations(Path(accepted)) if accepted else (),
             limits=Limits(max_requests=config.getoption("--acs-max-requests")),
             spec_root=Path(spec) if spec else None,
         )
@@ -153,8 +163,10 @@ class Session:
             outcome = self.run.outcome(self._reached(), store, is_complete=True)
             self._results = {result.requirement.id: result for result in outcome.results}
             self._findings = {name: found for found in outcome.report["findings"] for name in found["requirements"]}
+            self._accepted = _accepted(outcome.report)
             self._seen = len(store.exchanges)
-        return Judged(self, self._results[requirement.id], self._findings.get(requirement.id))
+        mine = requirement.id
+        return Judged(self, self._results[mine], self._findings.get(mine), self._accepted.get(mine, ""))
 
     def finish(self) -> None:
         """End what was created, and write the report where one was asked for."""
@@ -202,13 +214,17 @@ class Session:
 class Judged:
     """One requirement's result, to be asserted on."""
 
-    def __init__(self, session: Session, result: Result, finding: dict[str, Any] | None) -> None:
+    def __init__(self, session: Session, result: Result, finding: dict[str, Any] | None, accepted: str) -> None:
         self.result = result
         self._session = session
         self._finding = finding
+        self._accepted = accepted
 
     def expect_pass(self) -> None:
-        """Pass, or fail with what was received and allowed; skip with the reason where nothing was decided."""
+        """Pass, or fail with what was received and allowed; skip with the reason where nothing was decided.
+
+        A failure that deviations cover is an expected one (xfail).
+        """
         __tracebackhide__ = True
         from acs_conformance.verdict import Verdict
 
@@ -216,6 +232,9 @@ class Judged:
         if result.verdict is Verdict.PASS:
             self._session.seen.add("passed")
             return
+        if result.verdict is Verdict.FAIL and self._accepted:
+            self._session.seen.add("accepted")
+            pytest.xfail(f"{self._accepted}; {result.reason}")
         if result.verdict is Verdict.FAIL:
             pytest.fail(_failure_text(result, self._finding), pytrace=False)
         if result.verdict is Verdict.ERROR:
@@ -224,6 +243,17 @@ class Judged:
             is_allowed = result.requirement.id in self._session.run.allowed
             self._session.seen.add("tolerated" if is_allowed else "undecided")
         pytest.skip(f"{result.verdict}: {result.reason}")
+
+
+def _accepted(report: Mapping[str, Any]) -> dict[str, str]:
+    """Requirement whose failures are covered -> until when, and why."""
+    from acs_conformance.report import deviations
+
+    return {
+        requirement["id"]: "; ".join(map(deviations.in_words, deviations.of_requirement(report, requirement)))
+        for requirement in report["requirements"]
+        if requirement["is_covered"]
+    }
 
 
 def _failure_text(result: Result, finding: dict[str, Any] | None) -> str:
@@ -235,7 +265,7 @@ def _failure_text(result: Result, finding: dict[str, Any] | None) -> str:
         f"{finding['requirement']}\n  claim      {finding['claim']}\n{sentences}\n  source     {finding['source']}\n"
         f"  received   {finding['received']} ({rate['failed']} of {rate['tried']} tries)\n"
         f"  allowed    {finding['allowed']}\n"
-        f"  request    {finding['curl']}\n  again      {finding['replay']}"
+        f"  request    {finding['curl']}\n  again      {finding['again']}"
     )
 
 
@@ -266,17 +296,21 @@ def _session(config: pytest.Config) -> Session:
 
 def shared_folder(config: pytest.Config) -> Path:
     """The folder of the journal that all processes of this pytest run share."""
+    folder = _folder(config)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _folder(config: pytest.Config) -> Path:
+    """The same as a name: xdist tells it to every worker of every session, and most have no use for it."""
     if _FOLDER not in config.stash:
-        config.stash[_FOLDER] = Path(tempfile.mkdtemp(prefix="acs-conformance-"))
+        config.stash[_FOLDER] = Path(tempfile.gettempdir()) / f"acs-conformance-{secrets.token_hex(8)}"
     return config.stash[_FOLDER]
 
 
 def _started_at(config: pytest.Config) -> float:
     """One start for all processes, so that all render the same requests."""
-    marker = shared_folder(config) / "started-at"
-    if not marker.exists():
-        marker.write_text(repr(time.time()), encoding="ascii")
-    return float(marker.read_text(encoding="ascii"))
+    return config.stash.setdefault(_STARTED, time.time())
 
 
 def _run_id(folder: Path) -> str:

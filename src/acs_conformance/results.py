@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +18,9 @@ from acs_conformance.campaign_judge import CampaignJudgement, judge_campaign
 from acs_conformance.cases import Plan
 from acs_conformance.cases.case import Case
 from acs_conformance.description import Description
-from acs_conformance.findings import diagnosis, of_readings, of_requirements
+from acs_conformance.deviation import Deviation, Review, Reviewed, review
+from acs_conformance.findings import Again, diagnosis, of_readings, of_requirements
+from acs_conformance.gateway_checks import Scheme
 from acs_conformance.record import Exchange
 from acs_conformance.requirement import Requirement
 from acs_conformance.verdict import ExitCode, Result, Verdict, exit_code, verdicts
@@ -43,6 +45,12 @@ class RunInfo:
     target_option: str = ""
     #: The pattern that selected requirements, or "".
     only: str = ""
+    #: How a command line names the profile; "" for a target without one.
+    profile: str = ""
+    #: How requests are signed, where that is not what is tested.
+    signature: Scheme = "v3"
+    #: Name of a secret in a description -> the environment's variable that holds it.
+    secret_variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +78,7 @@ def assemble(
     baseline: Mapping[str, str] | None = None,
     allowed: Collection[str] = (),
     self_check: Mapping[str, Any] | None = None,
+    deviations: Sequence[Deviation] = (),
 ) -> Outcome:
     """Judge what has been recorded and put it into the shape of a report.
 
@@ -88,6 +97,7 @@ def assemble(
         baseline: question id -> the reading in an earlier report; one that has changed since is a finding.
         allowed: ids of requirements that may stay undecided.
         self_check: what the same plan found among seeded faults, or None where that was not asked.
+        deviations: differences that are accepted; the day that counts is the one on which the run began.
     """
     descriptions = {plan.description.operation: plan.description for plan in plans}
     judged = judge_campaign({**(called or {}), **descriptions}, cases, exchanges)
@@ -102,10 +112,14 @@ def assemble(
         judged_all = verdicts(requirements, plan.aspects, judged, stopped=why)
         # A selection says what is tested; a failure that was seen on the way is never left out.
         results += [r for r in judged_all if r.requirement.id in chosen or r.verdict is Verdict.FAIL]
-    code = exit_code(results, allowed, has_error=has_error)
+    today = datetime.fromtimestamp(info.started_at, UTC).date()
+    reviewed = review(deviations, results, today, is_whole=is_complete and "#" not in info.only)
+    code = exit_code(results, allowed, covered=reviewed.covered, has_error=has_error)
     by_number = {exchange.number: exchange for exchange in exchanges}
-    findings = of_requirements({**(called or {}), **descriptions}, results, judged, by_number, _command(info))
-    changed = of_readings(descriptions, judged, by_number, baseline or {}, _command(info))
+    everything = {**(called or {}), **descriptions}
+    again = Again(command=_command(info), run_id=info.run_id, secrets=info.secret_variables)
+    findings = of_requirements(everything, results, judged, by_number, again, reviewed)
+    changed = of_readings(descriptions, judged, by_number, baseline or {}, again)
     if changed:
         code = ExitCode.FAILED
     counts = Counter(str(result.verdict) for result in results)
@@ -117,6 +131,7 @@ def assemble(
             "seed": info.seed,
             "depth": info.depth,
             "only": info.only,
+            "signature": info.signature,
             "tool": {"name": "acs-conformance", "version": info.tool_version},
             "started_at": _iso(info.started_at),
             "ended_at": _iso(now),
@@ -127,17 +142,24 @@ def assemble(
             "verdict": _overall(code),
             "diagnosis": diagnosis(results, findings, judged, stopped, allowed),
             "counts": {str(verdict): counts.get(str(verdict), 0) for verdict in Verdict},
+            "covered": len(reviewed.covered),
             "selected": len(results),
             "exercised": sum(result.passed + result.failed > 0 for result in results),
             "conclusive": sum(result.verdict in (Verdict.PASS, Verdict.FAIL) for result in results),
             "self_check": dict(self_check) if self_check is not None else None,
         },
-        "target": {"url": info.target_url, "kind": info.target_kind},
+        "target": {
+            "url": info.target_url,
+            "kind": info.target_kind,
+            "option": info.target_option,
+            "profile": info.profile,
+        },
         "descriptions": [_description(description) for description in descriptions.values()],
         "statements": [row for description in descriptions.values() for row in _statements(description, results)],
-        "requirements": [_requirement(result) for result in results],
+        "requirements": [_requirement(result, reviewed) for result in results],
         "readings": _readings(descriptions, judged),
         "findings": [*findings, *changed],
+        "deviations": [_deviation(each) for each in reviewed.deviations],
         "exchanges": [_exchange(exchange, judged) for exchange in sorted(exchanges, key=lambda e: e.number)],
         "budget": {
             "requests": len(exchanges),
@@ -160,7 +182,8 @@ def _overall(code: ExitCode) -> str:
 def _command(info: RunInfo) -> str:
     """The run as a command, without its selection."""
     given = f" {info.target_option}" if info.target_option else ""
-    return f"acs-conformance run{given} --depth {info.depth} --seed {info.seed}"
+    signed = "" if info.signature == "v3" else f" --signature {info.signature}"
+    return f"acs-conformance run{given} --depth {info.depth} --seed {info.seed}{signed}"
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
@@ -208,7 +231,7 @@ def _statements(description: Description, results: Collection[Result]) -> list[d
     return found
 
 
-def _requirement(result: Result) -> dict[str, Any]:
+def _requirement(result: Result, reviewed: Review) -> dict[str, Any]:
     requirement = result.requirement
     return {
         "id": requirement.id,
@@ -227,6 +250,28 @@ def _requirement(result: Result) -> dict[str, Any]:
         "passed": result.passed,
         "failed": result.failed,
         "evidence": list(result.evidence),
+        "failures": [
+            {**failure._asdict(), "failed": count, "deviation": reviewed.spoken_of.get((requirement.id, failure))}
+            for failure, count in reviewed.failures[requirement.id].items()
+        ],
+        "is_covered": requirement.id in reviewed.covered,
+    }
+
+
+def _deviation(reviewed: Reviewed) -> dict[str, Any]:
+    deviation = reviewed.deviation
+    return {
+        "requirements": list(deviation.requirements),
+        "cause": deviation.cause,
+        "answer": deviation.answer,
+        "reason": deviation.reason,
+        "until": deviation.until.isoformat(),
+        "days_left": reviewed.days_left,
+        "source": deviation.place,
+        "state": reviewed.state,
+        "occurred": list(reviewed.occurred),
+        "gone": list(reviewed.gone),
+        "notice": reviewed.notice,
     }
 
 

@@ -17,12 +17,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from acs_conformance import __version__, lifecycle, requirement, spec_folder, target
+from acs_conformance import lifecycle, requirement, spec_folder, target
 from acs_conformance.campaign import Campaign, Limits, Progress, Stopped
 from acs_conformance.cases import Depth, Plan, plan
 from acs_conformance.cases.case import Case, requirement_of
 from acs_conformance.cases.render import Context
 from acs_conformance.description import Description
+from acs_conformance.deviation import Deviation
 from acs_conformance.errors import SelectionError, UsageError
 from acs_conformance.exchange import Recorder
 from acs_conformance.gateway_checks import Scheme
@@ -35,6 +36,7 @@ from acs_conformance.signer import Signer
 from acs_conformance.spec_folder import Shelf
 from acs_conformance.store import Store
 from acs_conformance.target import Target
+from acs_conformance.version import __version__
 
 _RUN_ID = re.compile(r"[a-z0-9]{1,12}", re.ASCII)
 
@@ -60,6 +62,8 @@ class Options:
     only: str | None = None
     #: Patterns of requirement ids, beside those of the profile, that may stay undecided.
     allowed: tuple[str, ...] = ()
+    #: Differences that are accepted, beside those of the profile.
+    deviations: tuple[Deviation, ...] = ()
     run_id: str | None = None
     limits: Limits = field(default_factory=Limits)
     #: An earlier report.json whose readings of open questions are expected.
@@ -117,7 +121,7 @@ class Run:
     def _allowed(self) -> frozenset[str]:
         """Ids of the requirements that may stay undecided; the profile is held to the descriptions on the way."""
         profile = self.options.profile
-        if profile is None and not self.options.allowed:
+        if profile is None and not self.options.allowed and not self.options.deviations:
             return frozenset()
         known = [
             self.descriptions.get(name) or self._shelf.load(name) for name in spec_folder.names(self.options.spec_root)
@@ -125,8 +129,16 @@ class Run:
         if profile is not None:
             profile.check_against(known)
         patterns = (*self.options.allowed, *(profile.may_stay_inconclusive if profile is not None else ()))
-        requirements = requirement.by_id(known).values()
-        return frozenset(each.id for pattern in patterns for each in requirement.select(requirements, pattern))
+        requirements = requirement.by_id(known)
+        for deviation in self.options.deviations:
+            deviation.check_against(requirements)
+        return frozenset(each.id for pattern in patterns for each in requirement.select(requirements.values(), pattern))
+
+    @property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """The differences that are accepted at the target."""
+        profile = self.options.profile
+        return (*(profile.deviations if profile is not None else ()), *self.options.deviations)
 
     def _load(self, name: str) -> Description:
         description = self._shelf.load(name)
@@ -187,6 +199,9 @@ class Run:
             started_at=self.started_at,
             target_option=chosen.option,
             only=self.options.only or "",
+            profile=self.options.profile.given_as if self.options.profile is not None else "",
+            signature=self.options.signature,
+            secret_variables=self.options.profile.secret_variables if self.options.profile is not None else {},
         )
 
     def campaign(self, chosen: Target, recorder: Recorder, store: Store, progress: Progress | None = None) -> Campaign:
@@ -222,6 +237,7 @@ class Run:
             baseline=self._baseline,
             allowed=self.allowed,
             self_check=check,
+            deviations=self.deviations,
         )
 
     def _self_check(self) -> dict[str, Any]:

@@ -47,3 +47,5 @@ class Standing:
     thing: Thing | None = None
     #: Where it has ended, or may have: by which of the two.
     cause: Literal["", "ended", "idle"] = ""
+    #: Where it is foreign: the first parameter that differs from what it was created with.
+    differs: str = ""

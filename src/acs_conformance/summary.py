@@ -5,54 +5,121 @@ In: a report. Out: lines of text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-#: Findings shown in full; the report has them all.
-_SHOWN = 5
-#: The same where one cause explains most of them, or the run ended early.
+from acs_conformance.report.failure import Failures
+
+Data = Mapping[str, Any]
+
+#: Lines of a finding.
+_LINES = 3
+#: Findings shown where one cause explains most of them, or the run ended early.
 _FEW = 2
+#: Requirements without a verdict that are named beside findings, and without any.
+_BESIDE, _ALONE = 3, 5
 _RED, _GREEN, _YELLOW, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
 
 
-def summary(report: Mapping[str, Any], *, color: bool) -> Iterator[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """What the lines are for."""
+
+    color: bool = False
+    #: Lines that are seen at once; None: as many as there are.
+    height: int | None = 24
+    #: Characters of a line; None: as many as there are. Commands are never cut.
+    width: int | None = None
+    #: Folder of the report, as a command line may name it.
+    folder: str = "report.json"
+
+
+def summary(report: Data, screen: Screen) -> Iterator[str]:
     """The end of a run in lines: findings, what stayed undecided, readings, counts, verdict."""
-    run, counts = report["run"], report["run"]["counts"]
-    findings = report["findings"]
-    most = _FEW if run["diagnosis"] else _SHOWN
+    last = [*_deviations(report, screen), *_last(report, screen)]
+    undecided = [*_undecided(report, screen)]
+    # The prompt, the line that names the report, and those on what is left out.
+    room = None if screen.height is None else screen.height - len(last) - len(undecided) - 3
+    yield from _findings(report, screen, room)
+    yield from undecided
+    yield from last
+
+
+def brief(report: Data, screen: Screen) -> Iterator[str]:
+    """The same for who wants to be told little: a line for each finding, and the verdict."""
+    for finding in report["findings"]:
+        yield _fit(f"FAIL {finding['id']}: received {finding['received']}; allowed {finding['allowed']}", screen, _RED)
+    yield _verdict(report, screen)
+
+
+def command(short: str, folder: str) -> str:
+    """The command that sends a finding again, by its short name."""
+    return f"acs-conformance replay {shlex.quote(folder)} {shlex.quote(short)}"
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+
+
+def _findings(report: Data, screen: Screen, room: int | None) -> Iterator[str]:
+    findings = [finding for finding in report["findings"] if not finding["is_covered"]]
+    failures = Failures(report)
+    most = len(findings) if room is None else max(1, room // _LINES)
+    if report["run"]["diagnosis"] and room is not None:
+        most = min(_FEW, most)
     for finding in findings[:most]:
         rate = finding["rate"]
         sentence = finding["statements"][0]["text"] if finding["statements"] else finding["claim"]
         others = len(finding["requirements"]) - 1
         more = f" and {others} more for the same cause" if others else ""
-        yield f"{_painted('FAIL ' + finding['requirement'] + more, _RED, color)}: {sentence}"
+        yield _fit(
+            f"FAIL {finding['requirement']}{more}: {sentence}", screen, _RED, len(f"FAIL {finding['requirement']}")
+        )
         tries = f"({rate['failed']} of {rate['tried']} tries)"
-        yield f"     received {finding['received']}; allowed {finding['allowed']} {tries}"
-        yield f"     again: {finding['replay']}"
+        yield _fit(f"     received {finding['received']}; allowed {finding['allowed']} {tries}", screen)
+        yield f"     again: {command(failures.short(finding), screen.folder)}"
+        for position in finding["deviations"]:
+            deviation = report["deviations"][position]
+            words = f"     was accepted until {deviation['until']} by {deviation['source']}: {deviation['reason']}"
+            yield _fit(words, screen)
     if len(findings) > most:
         yield f"     ... and {len(findings) - most} more findings"
+
+
+def _undecided(report: Data, screen: Screen) -> Iterator[str]:
     # A run that ended early has one reason for all that it left open: the diagnosis below.
-    undecided = [
+    undecided: Sequence[Data] = [
         r
         for r in report["requirements"]
-        if not run["stopped"] and (r["verdict"] in ("inconclusive", "error") or _is_unasked(r))
+        if not report["run"]["stopped"] and (r["verdict"] in ("inconclusive", "error") or _is_unasked(r))
     ]
-    for requirement in undecided[: 3 if findings else _SHOWN]:
-        yield _painted(
-            f"{requirement['verdict'].upper():4} {requirement['id']}: {requirement['reason']}", _YELLOW, color
-        )
-    if len(undecided) > (3 if findings else _SHOWN):
-        yield f"     ... and {len(undecided) - (3 if findings else _SHOWN)} more without a verdict"
+    most = len(undecided) if screen.height is None else _BESIDE if report["findings"] else _ALONE
+    for requirement in undecided[:most]:
+        yield _fit(f"{requirement['verdict'].upper():4} {requirement['id']}: {requirement['reason']}", screen, _YELLOW)
+    if len(undecided) > most:
+        yield f"     ... and {len(undecided) - most} more without a verdict"
+
+
+def _is_unasked(requirement: Data) -> bool:
+    return requirement["verdict"] == "none" and not requirement["conditional"]
+
+
+def _last(report: Data, screen: Screen) -> Iterator[str]:
+    run, counts = report["run"], report["run"]["counts"]
     observed = [reading for reading in report["readings"] if reading["observed"] != "not observed"]
     if observed:
         yield f"open questions: {len(observed)} of {len(report['readings'])} observed; the report names the readings"
+    if screen.height is None:
+        yield from (f"     {reading['id']}: {reading['observed']}" for reading in observed)
+    covered = f" ({run['covered']} as accepted)" if run["covered"] else ""
     statements = report["statements"]
     arose = {r["id"] for r in report["requirements"] if not (r["verdict"] == "none" and r["conditional"])}
     testable = [s for s in statements if arose & set(s["requirements"])]
     kept = sum(s["verdict"] == "pass" for s in testable)
     conditional = sum(r["verdict"] == "none" and r["conditional"] for r in report["requirements"])
     yield (
-        f"requirements: {counts['pass']} pass, {counts['fail']} fail, {counts['inconclusive']} inconclusive, "
+        f"requirements: {counts['pass']} pass, {counts['fail']} fail{covered}, {counts['inconclusive']} inconclusive, "
         f"{counts['none'] - conditional} not tested, {conditional} did not arise"
     )
     yield f"statements: {kept} of {len(testable)} tested ones kept, {len(statements)} on the page"
@@ -61,20 +128,49 @@ def summary(report: Mapping[str, Any], *, color: bool) -> Iterator[str]:
     check = run["self_check"]
     if check is not None and check["tried"]:
         words = f"self-check: the same plan finds {check['caught']} of {check['tried']} seeded faults"
-        yield (
-            words
-            if not check["survivors"]
-            else _painted(f"{words}; not {', '.join(check['survivors'])}", _YELLOW, color)
-        )
+        survivors = check["survivors"]
+        yield words if not survivors else _painted(f"{words}; not {', '.join(survivors)}", _YELLOW, screen)
     if run["diagnosis"]:
-        yield _painted(run["diagnosis"], _YELLOW, color)
+        yield _painted(run["diagnosis"], _YELLOW, screen)
+    yield _verdict(report, screen)
+
+
+def _verdict(report: Data, screen: Screen) -> str:
+    run = report["run"]
+    covered = ""
+    if run["covered"] and run["verdict"] == "conforms":
+        covered = f" with {run['covered']} accepted failure{'s' if run['covered'] > 1 else ''}"
     paint = {"conforms": _GREEN, "fails": _RED}.get(run["verdict"], _YELLOW)
-    yield _painted(f"{run['verdict'].upper()} (exit code {run['exit_code']})", paint, color)
+    return _painted(f"{run['verdict'].upper()}{covered} (exit code {run['exit_code']})", paint, screen)
 
 
-def _is_unasked(requirement: Mapping[str, Any]) -> bool:
-    return requirement["verdict"] == "none" and not requirement["conditional"]
+def _deviations(report: Data, screen: Screen) -> Iterator[str]:
+    """Failures that are accepted, and deviations whose owner has to do something."""
+    covering = [deviation for deviation in report["deviations"] if deviation["state"] == "covers"]
+    for deviation in covering[:_FEW]:
+        names = deviation["occurred"]
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield _fit(f"KNOWN {names[0]}{more}: accepted until {deviation['until']}, {deviation['reason']}", screen)
+    if len(covering) > _FEW:
+        yield f"     ... and {len(covering) - _FEW} more deviations that cover failures"
+    noticed = [deviation for deviation in report["deviations"] if deviation["notice"]]
+    for deviation in noticed[:_FEW]:
+        names = deviation["requirements"]
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        words = f"deviation at {deviation['source']} ({names[0]}{more}): {deviation['notice']}"
+        yield _painted(words, _YELLOW, screen)
+    if len(noticed) > _FEW:
+        yield f"     ... and {len(noticed) - _FEW} more deviations to look at"
 
 
-def _painted(text: str, color: str, on: bool) -> str:
-    return f"{color}{text}{_PLAIN}" if on else text
+def _fit(text: str, screen: Screen, color: str = "", painted: int | None = None) -> str:
+    """The text in one line of the screen, painted as a whole or up to a place."""
+    if screen.width is not None and len(text) > screen.width:
+        text = f"{text[: screen.width - 1]}…"
+    if not color:
+        return text
+    return _painted(text[:painted], color, screen) + (text[painted:] if painted is not None else "")
+
+
+def _painted(text: str, color: str, screen: Screen) -> str:
+    return f"{color}{text}{_PLAIN}" if screen.color else text

@@ -115,7 +115,7 @@ class Things:
             return Standing("unknown")
         for each in acts_on.same:
             if isinstance(document.get(each), str) and document[each] != life.thing.document.get(each):
-                return Standing("foreign", life.thing)
+                return Standing("foreign", life.thing, differs=each)
         if key in self._ambiguous:
             return Standing("open")
         return self._standing(life, times(exchange), _within_s(description))

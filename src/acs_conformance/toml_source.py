@@ -30,6 +30,8 @@ class TomlSource:
     data: Mapping[str, Any]
     #: Key -> the line from 1 on which it is first seen. One inside an inline table has that of the whole value.
     lines: Mapping[Key, int]
+    #: Key -> the last line of all that stands below it.
+    ends: Mapping[Key, int]
 
     def line(self, key: Key) -> int:
         """The line of `key`, or of what it stands in; 0 where that is the file as a whole."""
@@ -66,8 +68,17 @@ def read(path: Path) -> TomlSource:
         raise ProfileError(path, 0, "", f"can't be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise ProfileError(path, 0, "", f"is not UTF-8, as TOML is (byte {error.start})") from error
+    return parsed(path, text)
+
+
+def parsed(path: Path, text: str) -> TomlSource:
+    """The same of a text that stands, or will stand, in the file at `path`.
+
+    Raises:
+        ProfileError: the text is not TOML.
+    """
     try:
-        return TomlSource(path, text, tomllib.loads(text), _lines(text))
+        return TomlSource(path, text, tomllib.loads(text), *_lines(text))
     except RecursionError as error:
         raise ProfileError(path, 0, "", "nests too deeply") from error
     except tomllib.TOMLDecodeError as error:
@@ -77,9 +88,12 @@ def read(path: Path) -> TomlSource:
         raise ProfileError(path, int(at[1]) if at else 0, "", reason) from None
 
 
-def _lines(text: str) -> dict[Key, int]:
-    """Every key of a valid document with its line: the document is read statement by statement."""
-    found: dict[Key, int] = {}
+def _lines(text: str) -> tuple[dict[Key, int], dict[Key, int]]:
+    """Every key of a valid document with its first and last line: the document is read statement by statement."""
+    starts: dict[Key, int] = {}
+    ends: dict[Key, int] = {}
+    #: Tables of each array so far; a header means the last one.
+    sizes: dict[Key, int] = {}
     table: Key = ()
     statement, start = "", 1
     for number, line in enumerate(text.split("\n"), 1):
@@ -89,12 +103,28 @@ def _lines(text: str) -> dict[Key, int]:
             keys = list(_keys(tomllib.loads(statement)))
         except tomllib.TOMLDecodeError:
             continue  # a text or a list goes on in the next line
-        is_header, statement = statement.lstrip().startswith("["), ""
-        above = () if is_header else table
-        table = max(keys, key=len) if is_header else table
+        head, statement = statement.lstrip()[:2], ""
+        if head.startswith("["):
+            table = _table(max(keys, key=len), sizes, is_item=head == "[[")
+            keys = [()]
         for key in keys:
-            found.setdefault((*above, *key), start)
-    return found
+            whole = (*table, *key)
+            for length in range(1, len(whole) + 1):
+                starts.setdefault(whole[:length], start)
+                ends[whole[:length]] = number
+    return starts, ends
+
+
+def _table(header: Key, sizes: dict[Key, int], *, is_item: bool) -> Key:
+    """The table that a header opens, with the positions of the items that it stands in."""
+    table: Key = ()
+    for depth, step in enumerate(header, 1):
+        table = (*table, step)
+        if is_item and depth == len(header):
+            sizes[table] = sizes.get(table, 0) + 1
+        if table in sizes:
+            table = (*table, sizes[table] - 1)
+    return table
 
 
 def _keys(value: Any, above: Key = ()) -> Iterator[Key]:  # noqa: ANN401 - any TOML value

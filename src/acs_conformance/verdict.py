@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from acs_conformance.campaign_judge import CampaignJudgement, CaseResult
@@ -150,21 +150,28 @@ def _result(
     )
 
 
-def exit_code(results: Iterable[Result], allowed: Iterable[str] = (), *, has_error: bool = False) -> ExitCode:
+def exit_code(
+    results: Iterable[Result],
+    allowed: Iterable[str] = (),
+    *,
+    covered: Collection[str] = (),
+    has_error: bool = False,
+) -> ExitCode:
     """The exit code of a run.
 
     Args:
         results: of the selected requirements.
         allowed: ids that may stay inconclusive or without a verdict, as long as something else passed.
+        covered: ids whose failures are all covered by deviations.
         has_error: whether the tool itself failed somewhere.
     """
     tolerated = frozenset(allowed)
     found = [result for result in results if result.counts]
-    if any(result.verdict is Verdict.FAIL for result in found):
+    if any(result.verdict is Verdict.FAIL and result.requirement.id not in covered for result in found):
         return ExitCode.FAILED
     if has_error or any(result.verdict is Verdict.ERROR for result in found):
         return ExitCode.ERROR
-    is_shown = any(result.verdict is Verdict.PASS for result in found)
+    is_shown = any(result.verdict in (Verdict.PASS, Verdict.FAIL) for result in found)
     if not is_shown or any(result.is_undecided and result.requirement.id not in tolerated for result in found):
         return ExitCode.INCONCLUSIVE
     return ExitCode.CONFORMS

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import itertools
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from acs_conformance.description import Description, Json, steps
@@ -21,12 +23,13 @@ from acs_conformance.emulator.answers import Answers
 from acs_conformance.emulator.envelope import Envelope
 from acs_conformance.emulator.fault import Call, Fault, Refusal
 from acs_conformance.emulator.gateway import Gate
-from acs_conformance.emulator.jobs import Jobs, Name, identifiers
-from acs_conformance.emulator.life import Life
+from acs_conformance.emulator.job_file import JobFile
+from acs_conformance.emulator.jobs import Jobs, JobStore, Name, identifiers
+from acs_conformance.emulator.life import Life, Where
 from acs_conformance.emulator.limits import Nonces, Quota
 from acs_conformance.emulator.policy import Policy
 from acs_conformance.emulator.readings import Reader
-from acs_conformance.emulator.showing import Showing
+from acs_conformance.emulator.showing import Showing, masked
 from acs_conformance.emulator.validation import Breach
 from acs_conformance.message import RawRequest, RawResponse
 
@@ -52,6 +55,8 @@ class Settings:
     nonce_capacity: int = 100_000
     #: How many created things are remembered, those that have ended among them.
     job_capacity: int = 10_000
+    #: Where created things are kept, to be there again after a restart; None: in memory.
+    state_file: Path | None = None
     #: Seconds that a created thing takes to start.
     starts_after_s: float = 1.0
     #: 18 hexadecimal digits that all ids start from; None for random ones.
@@ -59,7 +64,7 @@ class Settings:
 
 
 class Emulator:
-    """A stand-in for the operations of some descriptions. One thread at a time may call it.
+    """A stand-in for the operations of some descriptions. Threads that call it take turns.
 
     Args:
         descriptions: operation name -> contract.
@@ -70,6 +75,7 @@ class Emulator:
 
     Raises:
         SelectionError: the policy makes a choice that none of the descriptions has.
+        UsageError: the state file can't be used.
     """
 
     def __init__(
@@ -85,16 +91,26 @@ class Emulator:
         policy = policy or Policy.default()
         policy.check(descriptions.values())
         ids = identifiers(settings.id_seed)
-        self.jobs = Jobs(capacity=settings.job_capacity)
+        self.descriptions = descriptions
+        self.jobs: JobStore = Jobs(capacity=settings.job_capacity)
+        if settings.state_file is not None:
+            shown = {policy.choice(description, "answer.credentials") for description in descriptions.values()}
+            self.jobs = JobFile(
+                settings.state_file,
+                capacity=settings.job_capacity,
+                kept=self._as_given if "shown" in shown else self._masked,
+            )
         self.life = Life(
             self.jobs, clock=clock, ids=ids.__next__, policy=policy, starts_after_s=settings.starts_after_s
         )
         self.memory: dict[str, Any] = {}
+        self._lock = threading.RLock()
         self._ids = ids
         self._clock = clock
         self._fault = fault or Fault()
         self._operations = {
-            name: _Operation(description, policy, settings, clock) for name, description in descriptions.items()
+            name: _Operation(description, policy, settings, clock, self._fault)
+            for name, description in descriptions.items()
         }
         self._gate = Gate(
             descriptions,
@@ -111,7 +127,8 @@ class Emulator:
         """The response to `request`. Never raises: a bug in here is logged and answered 500 InternalError."""
         request_id = next(self._ids).upper()
         try:
-            return self._handle(request, request_id)
+            with self._lock:
+                return self._handle(request, request_id)
         except Exception:
             _LOG.exception("a bug of the emulator, answered 500")
             refusal = Refusal(status=500, code="InternalError", message="The emulator failed; its log says how.")
@@ -119,7 +136,32 @@ class Emulator:
 
     def advance(self, seconds: float) -> float:
         """Lets seconds go by in the lives of created things, and nowhere else; the lifecycle's time then."""
-        return self.life.advance(seconds)
+        with self._lock:
+            return self.life.advance(seconds)
+
+    def join(self, where: Where | None = None, *, job_id: str | None = None) -> int:
+        """Lets somebody publish; see `Life.join`."""
+        with self._lock:
+            return self.life.join(where, job_id=job_id)
+
+    def leave(self, where: Where | None = None, *, job_id: str | None = None) -> bool:
+        """Lets those leave that have joined with the same arguments; whether there were any."""
+        with self._lock:
+            return self.life.leave(where, job_id=job_id)
+
+    def close(self) -> None:
+        """Lets go of the state file, if there is one; no request can be answered afterwards."""
+        with self._lock:
+            self.jobs.close()
+
+    def _masked(self, operation: str, document: Mapping[str, Json]) -> Mapping[str, Json]:
+        """What is written of a thing's document: credentials that no answer shows are in no file."""
+        creator = self.descriptions.get(operation)
+        return masked(document, creator) if creator is not None else document
+
+    @staticmethod
+    def _as_given(_operation: str, document: Mapping[str, Json]) -> Mapping[str, Json]:
+        return document
 
     def _handle(self, request: RawRequest, request_id: str) -> RawResponse:
         number = next(self._numbers)
@@ -157,10 +199,10 @@ class Emulator:
         )
         found = reading.breaches
         if operation.acting is not None:
-            job = self._fault.looked_up(call, operation.acting.find(self.life, call.document), self.memory)
+            job = operation.fault.looked_up(call, operation.acting.find(self.life, call.document), self.memory)
             call = replace(call, job=job)
             found = [*found, *operation.acting.breaches(self.life, job, call.document)]
-        found = self._fault.breaches(call, found, self.memory)
+        found = operation.fault.breaches(call, found, self.memory)
         if operation.acting is not None and found:
             found = operation.acting.answered(found, call.document)
         self._end(operation, call, found)
@@ -170,12 +212,12 @@ class Emulator:
             response = operation.answers.success(
                 request_id, self._created(operation, call), operation.members(self.life, call)
             )
-        return self._fault.answer(call, found, response, self.memory)
+        return operation.fault.answer(call, found, response, self.memory)
 
     def _end(self, operation: _Operation, call: Call, found: list[Breach]) -> None:
         """Ends what a call ends."""
         jobs = [call.job] if call.job is not None and operation.ends_within_s is not None and not found else []
-        for job in self._fault.ends(call, found, jobs, self.memory):
+        for job in operation.fault.ends(call, found, jobs, self.memory):
             self.life.end(job, operation.ends_within_s or 0)
 
     def _created(self, operation: _Operation, call: Call) -> Callable[[], str]:
@@ -188,7 +230,7 @@ class Emulator:
         limit_s = None
         if creates.idle_limit is not None:
             limit_s = call.document.get(creates.idle_limit, operation.usual_idle_limit_s)
-        limit_s = self._fault.idle_limit_s(call, limit_s, self.memory)
+        limit_s = operation.fault.idle_limit_s(call, limit_s, self.memory)
         job = self.life.create(operation.description.operation, call.document, names, limit_s)
         return itertools.chain([job.id], self._ids).__next__
 
@@ -203,9 +245,15 @@ class _Operation:
     """One operation as this emulator plays it."""
 
     def __init__(
-        self, description: Description, policy: Policy, settings: Settings, clock: Callable[[], float]
+        self,
+        description: Description,
+        policy: Policy,
+        settings: Settings,
+        clock: Callable[[], float],
+        fault: Fault,
     ) -> None:
         self.description = description
+        self.fault = fault if fault.concerns(description.operation) else Fault()
         self.reader = Reader(description, policy, now_s=clock, secrets=settings.secrets)
         self.answers = Answers(description, policy)
         self.numbers = itertools.count(1)

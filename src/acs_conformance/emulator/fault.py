@@ -62,6 +62,10 @@ class Fault:
 
     id: str = "none"
 
+    def concerns(self, operation: str) -> bool:  # noqa: ARG002
+        """Whether calls of this operation are played with the defect; what the gateway does always is."""
+        return True
+
     def refusal(self, envelope: Envelope, refused: Refusal | None, memory: Memory) -> Refusal | None:  # noqa: ARG002
         """What the gateway makes of a request, given what a faultless one does; None lets it pass."""
         return refused

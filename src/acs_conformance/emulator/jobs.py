@@ -75,12 +75,24 @@ class JobStore(Protocol):
         """Keeps a new thing; beyond the capacity the oldest one is forgotten."""
         ...
 
-    def put(self, job: Job) -> None:
-        """Keeps a thing's new state in the place of the old one; nothing, where the thing is forgotten already."""
+    def put(self, *jobs: Job) -> None:
+        """Keeps new states of things in the place of the old ones; nothing, where a thing is forgotten already."""
         ...
 
     def remove(self, job_id: str) -> None:
         """Forgets a thing, if there is one with this id."""
+        ...
+
+    def note(self, name: str) -> Json:
+        """What was noted under a name; None if nothing was."""
+        ...
+
+    def keep_note(self, name: str, value: Json) -> None:
+        """Notes something under a name, for whoever opens the store again."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of what it is kept in."""
         ...
 
 
@@ -95,6 +107,7 @@ class Jobs:
         self._capacity = capacity
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._users: dict[Name, list[str]] = {}
+        self._notes: dict[str, Json] = {}
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -118,10 +131,11 @@ class Jobs:
         if len(self._jobs) > self._capacity:
             self.remove(next(iter(self._jobs)))
 
-    def put(self, job: Job) -> None:
-        """Keeps a thing's new state in the place of the old one."""
-        if job.id in self._jobs:
-            self._jobs[job.id] = job
+    def put(self, *jobs: Job) -> None:
+        """Keeps new states of things in the place of the old ones."""
+        for job in jobs:
+            if job.id in self._jobs:
+                self._jobs[job.id] = job
 
     def remove(self, job_id: str) -> None:
         """Forgets a thing, if there is one with this id, and frees the names that no other one uses."""
@@ -131,6 +145,17 @@ class Jobs:
             users.remove(job_id)
             if not users:
                 del self._users[name]
+
+    def note(self, name: str) -> Json:
+        """What was noted under a name; None if nothing was."""
+        return self._notes.get(name)
+
+    def keep_note(self, name: str, value: Json) -> None:
+        """Notes something under a name."""
+        self._notes[name] = value
+
+    def close(self) -> None:
+        """Nothing is to be let go of."""
 
 
 def new_id(ids: Callable[[], str], store: JobStore) -> str:

@@ -50,21 +50,25 @@ class Life:
         self._starts_after_s = 0.0 if policy.life("life.start") == "at-once" else starts_after_s
         self._idle = policy.life("life.idle")
         self._stops_later = policy.life("life.stop") == "later"
-        self._advanced_s = 0.0
+        #: Seconds that the clock has been moved by.
+        self.advanced_s: float = jobs.note("advanced_s") or 0.0
         self._latest_s = float("-inf")
-        self._publishers: list[tuple[str | None, dict[str, Json]]] = []
+        self._publishers: list[tuple[str | None, dict[str, Json]]] = [
+            (job_id, where) for job_id, where in jobs.note("publishers") or ()
+        ]
 
     # --- time -------------------------------------------------------------------------------------------------------
 
     def now_s(self) -> float:
         """The time that lives go by; it never goes back, so that what has ended stays so."""
-        now_s = self._clock() + self._advanced_s
+        now_s = self._clock() + self.advanced_s
         self._latest_s = max(now_s, self._latest_s)
         return self._latest_s
 
     def advance(self, seconds: float) -> float:
         """Lets seconds go by; the time then."""
-        self._advanced_s += seconds
+        self.advanced_s += seconds
+        self.jobs.keep_note("advanced_s", self.advanced_s)
         return self.now_s()
 
     # --- things -----------------------------------------------------------------------------------------------------
@@ -165,12 +169,14 @@ class Life:
 
     def _settle(self) -> int:
         """Tells all things that have not ended who publishes now; how many of them are used."""
-        used = 0
+        self.jobs.keep_note("publishers", self._publishers)
+        used, changed = 0, []
         for job in [job for job in self.jobs if not self.has_ended(job)]:
             is_published = self._is_published(job)
             used += is_published
             if is_published and job.idle_since_s is not None:
-                self.jobs.put(replace(job, idle_since_s=None, has_run=True))
+                changed.append(replace(job, idle_since_s=None, has_run=True))
             elif not is_published and job.idle_since_s is None:
-                self.jobs.put(replace(job, idle_since_s=self.now_s()))
+                changed.append(replace(job, idle_since_s=self.now_s()))
+        self.jobs.put(*changed)
         return used

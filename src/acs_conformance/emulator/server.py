@@ -1,7 +1,7 @@
 """The emulator behind a production HTTP server: uvicorn with the httptools parser, one process.
 
-In: an emulator and an address. Out: HTTP. It hands each request to the core as it stands on the wire and decides only
-what HTTP decides: sizes, and requests that are none.
+In: an emulator, or what wraps one, and an address. Out: HTTP. It hands each request to the core as it stands on the
+wire and decides only what HTTP decides: sizes, and requests that are none.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import os
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, Protocol
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import Server
 
-from acs_conformance.emulator.core import Emulator
+from acs_conformance.emulator.admin import ADVERT, Admin
 from acs_conformance.errors import UsageError
 from acs_conformance.message import RawRequest, RawResponse
 
@@ -41,7 +42,17 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 
 
-def serve(emulator: Emulator, host: str, port: int, on_ready: Callable[[str], None]) -> None:
+class Answering(Protocol):
+    """What can be served: an `Emulator`, or something that hands requests on to one."""
+
+    def handle(self, request: RawRequest) -> RawResponse:
+        """The response to a request. Never raises."""
+        ...
+
+
+def serve(
+    emulator: Answering, host: str, port: int, on_ready: Callable[[str], None], *, admin: Admin | None = None
+) -> None:
     """Serves until SIGTERM or SIGINT comes, then finishes what it is answering and returns. Prints nothing.
 
     Args:
@@ -49,20 +60,26 @@ def serve(emulator: Emulator, host: str, port: int, on_ready: Callable[[str], No
         host: name or address to listen on.
         port: 0 takes a free one.
         on_ready: called once with the base URL, as soon as connections are accepted.
+        admin: the emulator's own endpoints, where they are served too.
 
     Raises:
         UsageError: the address can't be listened on.
     """
     with _listening(host, port) as (listener, url):
-        _Server(emulator, lambda: on_ready(url)).run(sockets=[listener])
+        _Server(emulator, lambda: on_ready(url), admin=admin).run(sockets=[listener])
 
 
 @contextlib.contextmanager
-def running(emulator: Emulator) -> Iterator[str]:
-    """Serves in a thread, on a free port of the loopback interface, while the context lasts; gives the base URL."""
+def running(emulator: Answering, *, admin: Admin | None = None) -> Iterator[str]:
+    """Serves in a thread, on a free port of the loopback interface, while the context lasts; gives the base URL.
+
+    Args:
+        emulator: what answers; its clock can be moved from any thread meanwhile.
+        admin: the emulator's own endpoints, where they are served too.
+    """
     ready = threading.Event()
     with _listening("127.0.0.1", 0) as (listener, url):
-        server = _Server(emulator, ready.set)
+        server = _Server(emulator, ready.set, admin=admin)
         thread = threading.Thread(
             target=server.run, kwargs={"sockets": [listener]}, name="acs-conformance-emulator", daemon=True
         )
@@ -109,10 +126,10 @@ def _why_not(host: str, port: int, error: Exception) -> str:
 class _Server(Server):
     """uvicorn's server, silent, which returns when it is told to end."""
 
-    def __init__(self, emulator: Emulator, on_ready: Callable[[], None]) -> None:
+    def __init__(self, emulator: Answering, on_ready: Callable[[], None], *, admin: Admin | None) -> None:
         super().__init__(
             Config(
-                _Application(emulator),
+                _Application(emulator, admin),
                 loop="asyncio",
                 http=_Protocol,
                 ws="none",
@@ -177,8 +194,9 @@ class _Protocol(HttpToolsProtocol):
 class _Application:
     """The ASGI application."""
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Answering, admin: Admin | None) -> None:
         self._emulator = emulator
+        self._admin = admin
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         body = await _body(receive)
@@ -204,7 +222,15 @@ class _Application:
                 ),
                 body=body,
             )
-            await _respond(send, self._emulator.handle(request))
+            await _respond(send, self._answer(request))
+
+    def _answer(self, request: RawRequest) -> RawResponse:
+        if self._admin is None:
+            return self._emulator.handle(request)
+        if self._admin.is_meant(request.target):
+            return self._admin.handle(request)
+        response = self._emulator.handle(request)
+        return replace(response, headers=(*response.headers, ADVERT))
 
 
 async def _body(receive: _Receive) -> bytes | None:

@@ -15,9 +15,12 @@ from acs_conformance.faults.accepting import accepting, overlooking_when
 from acs_conformance.faults.answering import answering
 from acs_conformance.faults.beside import overlooking_beside
 from acs_conformance.faults.failing import failing
+from acs_conformance.faults.finding import finding
 from acs_conformance.faults.gatekeeping import gatekeeping
 from acs_conformance.faults.kind import Seed
+from acs_conformance.faults.living import living
 from acs_conformance.faults.refusing import refusing
+from acs_conformance.faults.repeating import repeating
 
 
 @functools.lru_cache(maxsize=16)
@@ -32,6 +35,9 @@ def catalogue(description: Description) -> tuple[Seed, ...]:
         *overlooking_beside(description),
         *answering(description),
         *failing(description),
+        *finding(description),
+        *living(description),
+        *repeating(description),
     )
 
 

@@ -15,7 +15,7 @@ from acs_conformance.description import Description, Json, Node, Relation, steps
 from acs_conformance.emulator.fault import Call
 from acs_conformance.emulator.validation import Breach, find
 from acs_conformance.faults.kind import Blind, Strict, at, texts_of
-from acs_conformance.faults.showing import can_be_alike, can_be_broken, has_strings, is_inside, most
+from acs_conformance.faults.showing import can_be_alike, can_be_broken, has_strings, is_inside, is_looked_up, most
 
 Refuses = Callable[[Call], bool]
 
@@ -25,6 +25,8 @@ def accepting(description: Description) -> Iterator[Strict]:  # noqa: C901 - a l
     for node in description.nodes.values():
         if node.path in {relation.of for relation in description.relations if relation.word == "equal"}:
             continue  # its value is that of another node, which has the faults
+        if node.identifier == "created":
+            continue  # its value is what the server has said
         if not node.required and not node.path.endswith("[]"):
             yield from _optional(description, node)
         if node.type == "array":
@@ -48,7 +50,7 @@ def conditions(description: Description) -> dict[str, Refuses]:
     found: dict[str, Refuses] = {}
     for node in description.nodes.values():
         path = steps(node.path)
-        if "[]" in node.path or leader(description, node.path) != node.path:
+        if "[]" in node.path or leader(description, node.path) != node.path or node.identifier == "created":
             continue
         if not node.required:
             found[f"{node.path}=absent"] = lambda call, path=path: not at(call, path)
@@ -283,6 +285,8 @@ def overlooking_when(description: Description) -> Iterator[Blind]:
                 has = node.required if keyword == "required" else keyword in node.schema
                 plain_text = keyword == "type" and node.location == "query" and node.type == "string"
                 if not has or plain_text or not can_be_broken(description, node, keyword):
+                    continue
+                if keyword != "required" and is_looked_up(description, node.path):
                     continue
                 if _overlap(about, node.path, keyword) or not _can_meet(name, f"{node.path}=broken"):
                     continue

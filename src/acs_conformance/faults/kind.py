@@ -40,6 +40,10 @@ class Seed(Fault):
     #: Choices of the emulator's policy without which the fault could not show.
     needs: Mapping[str, str] = field(default_factory=dict)
 
+    def concerns(self, operation: str) -> bool:
+        """Whether calls of an operation are played with it: those of the one that it is named after."""
+        return self.id.startswith(f"{operation}.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blind(Seed):
@@ -94,12 +98,15 @@ class Strict(Seed):
         return [Breach(location=(), path="", keyword="unsupported", kind="other", rows=rows)]
 
 
+#: Makes the wrong answer of the right one.
+Spoil = Callable[[Call, list[Breach], RawResponse, Memory], RawResponse]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoiled(Seed):
     """A server whose answers are not as documented."""
 
-    #: Makes the wrong answer of the right one.
-    spoil: Callable[[Call, list[Breach], RawResponse, Memory], RawResponse]
+    spoil: Spoil
     when: When | None = None
 
     def answer(self, call: Call, found: list[Breach], response: RawResponse, memory: Memory) -> RawResponse:
@@ -107,6 +114,27 @@ class Spoiled(Seed):
         if self.when is not None and not self.when(call, found, memory):
             return response
         return self.spoil(call, found, response, memory)
+
+
+def spoiled(
+    d: Description,
+    key: str,
+    operator: str,
+    says: str,
+    spoil: Spoil,
+    when: When | None = None,
+    detail: str = "",
+    needs: Mapping[str, str] | None = None,
+) -> Spoiled:
+    """A server whose answers are spoiled in some calls; `key` names the requirement."""
+    return Spoiled(
+        id=f"{d.id(key)}!{operator}{f'#{detail}' if detail else ''}",
+        operator=operator,
+        says=says,
+        spoil=spoil,
+        when=when,
+        needs=needs or {},
+    )
 
 
 # --- what faults ask of a call ----------------------------------------------------------------------------------------
@@ -176,5 +204,15 @@ def with_members(response: RawResponse, members: Mapping[str, Json], status: int
 
 
 def every(number: int) -> When:
-    """Every so many requests."""
-    return lambda call, _found, _memory: call.number % number == 0
+    """Every so many requests for the operation."""
+    return lambda call, _found, _memory: call.operation_number % number == 0
+
+
+def put(members: Mapping[str, Json]) -> Spoil:
+    """Some members of the body are replaced."""
+    return lambda _call, _found, response, _memory: with_members(response, members)
+
+
+def with_status(status: int) -> Spoil:
+    """The status is another one."""
+    return lambda _call, _found, response, _memory: replace(response, status=status)

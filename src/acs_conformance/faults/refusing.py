@@ -15,14 +15,18 @@ from acs_conformance.emulator.validation import Breach, find
 from acs_conformance.faults.kind import Blind, Overlooks, blind, by_value, is_json, of_text, texts_of
 from acs_conformance.faults.relating import relating
 from acs_conformance.faults.scalars import scalars
-from acs_conformance.faults.showing import can_be_broken, has_names, has_strings, most
+from acs_conformance.faults.showing import can_be_broken, has_names, has_strings, is_looked_up, most
 
 
 def refusing(description: Description) -> Iterator[Blind]:
     """All of them, in document order; relations last."""
     for node in description.nodes.values():
+        is_named = is_looked_up(description, node.path)
         for keyword in _keywords(description, node):
-            yield from _ignoring(description, node, keyword)
+            if keyword == "required" or not is_named:
+                yield from _ignoring(description, node, keyword)
+        if is_named:
+            continue
         if node.location == "json" and node.is_parameter:
             yield from _lenient_json(description, node)
         yield from _types(description, node)

@@ -19,6 +19,11 @@ def is_inside(path: str, other: str) -> bool:
     return path.startswith((f"{other}.", f"{other}[]"))
 
 
+def is_looked_up(d: Description, path: str) -> bool:
+    """Whether a parameter names a thing that has to exist: to say that nothing has a malformed name is right too."""
+    return d.acts_on is not None and path in (d.acts_on.id, *d.acts_on.same)
+
+
 def is_asked(node: Node) -> bool:
     """Whether an empty text raises a question: does an optional parameter without a text count as sent?"""
     return node.is_parameter and not node.required

@@ -18,7 +18,7 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator
 
 from acs_conformance.errors import ReportError
-from acs_conformance.report import badge, html, junit, markdown, sarif
+from acs_conformance.report import badge, har, html, junit, markdown, sarif, scripts
 from acs_conformance.report.files import replace, write_text
 from acs_conformance.report.text import cut, pointer, visible
 
@@ -33,6 +33,7 @@ FORMATS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "report.sarif": sarif.render,
     "summary.md": markdown.render,
     "badge.svg": badge.render,
+    "exchanges.har": har.render,
 }
 
 
@@ -100,7 +101,7 @@ def write_json(report: Mapping[str, Any], path: Path | str) -> None:
 
 
 def write_all(report: Mapping[str, Any], folder: Path | str) -> dict[str, Path]:
-    """Write every format into a folder, report.json first; the files by name.
+    """Write every format into a folder, report.json first; the files by name. Scripts of findings come beside them.
 
     Raises:
         ReportError: a file can't be written.
@@ -109,7 +110,18 @@ def write_all(report: Mapping[str, Any], folder: Path | str) -> dict[str, Path]:
     write_json(report, files[JSON_NAME])
     for name, render in FORMATS.items():
         write_text(files[name], render(report))
+    _write_scripts(report, Path(folder) / scripts.FOLDER)
     return files
+
+
+def _write_scripts(report: Mapping[str, Any], folder: Path) -> None:
+    """Put the scripts of the findings into a folder of their own, in the place of those of an earlier report."""
+    made = dict(scripts.files(report))
+    earlier = (path for suffix in scripts.KINDS for path in folder.glob(f"*{suffix}"))
+    for path in [path for path in earlier if path.name not in made]:
+        path.unlink(missing_ok=True)
+    for name, text in made.items():
+        write_text(folder / name, text)
 
 
 # --- reading --------------------------------------------------------------------------------------------------------

@@ -48,15 +48,17 @@ def render(report: Mapping[str, Any]) -> str:
 def _message(report: Mapping[str, Any]) -> str:
     run = report["run"]
     if run["verdict"] == "fails":
-        return f"{run['counts']['fail']:,} failing" if run["counts"]["fail"] else "reading changed"
+        failing = run["counts"]["fail"] - run["covered"]
+        return f"{failing:,} failing" if failing else "reading changed"
+    if run["verdict"] == "conforms" and run["covered"]:
+        return f"conforms, {run['covered']:,} accepted"
     return {"conforms": "conforms", "inconclusive": "not decided", "error": "run failed"}[run["verdict"]]
 
 
 def _in_full(report: Mapping[str, Any]) -> str:
     run = report["run"]
     operations = ", ".join(description["operation"] for description in report["descriptions"])
-    headline = view.HEADLINES[run["verdict"]]
-    return f"{operations or _LABEL}: {headline}. {view.in_short(report)} {moment(run['ended_at'])}"
+    return f"{operations or _LABEL}: {view.headline(report)}. {view.in_short(report)} {moment(run['ended_at'])}"
 
 
 def _width(text: str) -> int:

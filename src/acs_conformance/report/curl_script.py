@@ -155,7 +155,7 @@ def _quoted(parts: Sequence[Part], name: str, made: list[str]) -> str:
 def _word(part: Mapping[str, Any], name: str, made: list[str]) -> str:
     """What gives a part its value, in double quotes; a credential is put into a variable first."""
     match part:
-        case {"variable": variable}:
+        case {"variable": variable}:  # of the script, such as an id that an earlier answer gave
             return f'"${{{variable}}}"'
         case {"fresh": number, "was": was}:
             return f'"${{capital{number}}}"' if was != was.lower() else f'"${{fresh{number}}}"'

@@ -20,10 +20,21 @@ Data = Mapping[str, Any]
 #: Version of the shape of the data; a change that breaks a reader raises the first number.
 SCHEMA_VERSION = "1.0"
 #: The lists that hold changes of requirements, the bad ones first.
-KINDS = ("newly_failing", "failing_otherwise", "lost_coverage", "fixed", "gained_coverage", "added", "removed")
+KINDS = (
+    "newly_failing",
+    "failing_otherwise",
+    "lost_coverage",
+    "covered",
+    "fixed",
+    "gained_coverage",
+    "added",
+    "removed",
+)
 #: What stands for the verdict of a requirement, or the reading of a question, that a report does not have.
 ABSENT = "absent"
-_DECIDED = ("pass", "fail")
+#: What stands for the verdict of a requirement whose failures deviations cover.
+COVERED = "fail, as accepted"
+_DECIDED = ("pass", "fail", COVERED)
 #: Records of a question that say nothing definite, so that a change from or to them is told and is no regression.
 _INDEFINITE = ("mixed", "not observed", ABSENT)
 
@@ -32,8 +43,9 @@ def compare(old: Data, new: Data) -> dict[str, Any]:
     """The changes from the older report to the newer one, as JSON data.
 
     `is_regression` says whether the newer run is worse: a requirement fails that did not, or for another cause than it
-    did; one that was decided is not decided any more; the target follows another reading. A requirement of a situation
-    that did not arise, and one that a changed description has no more, lose their verdicts without a regression.
+    did, or no longer as a deviation accepts; one that was decided is not decided any more; the target follows another
+    reading. A requirement of a situation that did not arise, and one that a changed description has no more, lose their
+    verdicts without a regression. A failure that deviations cover is none.
     """
     then, now = _Index(old), _Index(new)
     changes = [_change(name, then, now) for name in {**now.requirements, **then.requirements}]
@@ -110,7 +122,9 @@ class _Index:
                 self.findings[name].append(finding)
 
     def verdict(self, name: str) -> str:
-        return str(self.requirements[name]["verdict"]) if name in self.requirements else ABSENT
+        if name not in self.requirements:
+            return ABSENT
+        return COVERED if self.requirements[name]["is_covered"] else str(self.requirements[name]["verdict"])
 
     def causes(self, name: str) -> set[str]:
         return {finding["cause"] for finding in self.findings[name]}
@@ -136,7 +150,8 @@ def _change(name: str, old: _Index, new: _Index) -> _Change:
         "newly_failing": now == "fail" and then != "fail",
         "failing_otherwise": now == then == "fail" and bool(new_causes),
         "lost_coverage": is_lost,
-        "fixed": then == "fail" and now == "pass",
+        "covered": now == COVERED and then != COVERED,
+        "fixed": then in ("fail", COVERED) and now == "pass",
         "gained_coverage": now == "pass" and then not in (*_DECIDED, ABSENT),
         "added": then == ABSENT,
         "removed": now == ABSENT,

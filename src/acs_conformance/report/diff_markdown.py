@@ -21,6 +21,7 @@ _HEADINGS = {
     "newly_failing": "Newly failing",
     "failing_otherwise": "Failing for another cause",
     "lost_coverage": "Lost coverage",
+    "covered": "Failing as accepted",
     "fixed": "Fixed",
     "gained_coverage": "Newly decided",
     "added": "New requirements",

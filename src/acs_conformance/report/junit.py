@@ -1,7 +1,8 @@
 """The report as JUnit XML, for the test views of GitLab, Jenkins and GitHub.
 
 In: a report. Out: the text of junit.xml: a suite for each operation, a test case for each requirement. What is not
-decided is skipped, with the reason; what the tool could not do is an error. It follows Jenkins' schema, junit-10.
+decided is skipped, with the reason; what the tool could not do is an error. A failure that deviations cover is skipped
+as well, as pytest's expected failures are: build servers turn red for a failure. It follows Jenkins' schema, junit-10.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from acs_conformance.report import deviations
 from acs_conformance.report.text import plural, visible
 
 Data = Mapping[str, Any]
@@ -36,7 +38,11 @@ def render(report: Data) -> str:
         for requirement in requirements:
             time = sum(elapsed.get(number, 0.0) for number in requirement["evidence"])
             case = _child(suite, "testcase", classname=operation, name=requirement["id"], time=_seconds(time))
-            _outcome(case, requirement, findings[requirement["id"]])
+            accepted = deviations.of_requirement(report, requirement)
+            if requirement["is_covered"]:
+                _covered(case, requirement, findings[requirement["id"]], accepted)
+            else:
+                _outcome(case, requirement, findings[requirement["id"]], accepted)
         root.append(suite)
     if unseen := _unseen(report):
         suite = _suite(report, report["run"]["tool"]["name"], 0.0)
@@ -95,6 +101,7 @@ def _suite(report: Data, operation: str, spent: float) -> ET.Element:
         "verdict": run["verdict"],
         "exit-code": str(run["exit_code"]),
         "diagnosis": run["diagnosis"],
+        **{f"deviation {each['source']}": each["notice"] for each in deviations.noticed(report)},
     }
     for description in report["descriptions"]:
         if description["operation"] == operation:
@@ -107,7 +114,7 @@ def _suite(report: Data, operation: str, spent: float) -> ET.Element:
     return suite
 
 
-def _outcome(case: ET.Element, requirement: Data, findings: Sequence[Data]) -> None:
+def _outcome(case: ET.Element, requirement: Data, findings: Sequence[Data], accepted: Sequence[Data]) -> None:
     verdict, reason = requirement["verdict"], requirement["reason"]
     if verdict == "fail":
         # One element however many causes there are: viewers show the first only.
@@ -115,13 +122,21 @@ def _outcome(case: ET.Element, requirement: Data, findings: Sequence[Data]) -> N
         more = f"; {plural(len(findings) - 1, 'more cause')}" if len(findings) > 1 else ""
         kind = findings[0]["cause"] if findings else "fail"
         failure = _child(case, "failure", message=f"{requirement['claim']}: {first}{more}", type=kind)
-        failure.text = visible("\n\n".join(map(_finding, findings)) or reason)
+        expired = [deviations.in_words(deviation) for deviation in accepted if deviation["days_left"] < 0]
+        failure.text = visible("\n\n".join([*expired, *map(_finding, findings)]) or reason)
     elif verdict == "error":
         error = _child(case, "error", message=reason or "the tool failed on this requirement", type="error")
         error.text = visible("\n".join((requirement["id"], requirement["claim"], reason)))
     elif verdict != "pass":
         words = {"inconclusive": "inconclusive", "none": "no verdict"}[verdict]
         _child(case, "skipped", message=f"{words}: {reason}" if reason else words)
+
+
+def _covered(case: ET.Element, requirement: Data, findings: Sequence[Data], accepted: Sequence[Data]) -> None:
+    words = "; ".join(map(deviations.in_words, accepted))
+    message = f"fails, {words}: {requirement['reason']}"
+    skipped = _child(case, "skipped", message=message, type="deviation")
+    skipped.text = visible("\n\n".join(map(_finding, findings)))
 
 
 def _finding(finding: Data) -> str:

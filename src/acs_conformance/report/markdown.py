@@ -5,10 +5,10 @@ In: a report. Out: the text of summary.md, in GitHub Flavored Markdown, below th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from acs_conformance.report import view
+from acs_conformance.report import deviations, view
 from acs_conformance.report.gfm import block, code, prose
 from acs_conformance.report.pages import moment
 from acs_conformance.report.text import plural
@@ -24,14 +24,14 @@ _FINDINGS, _UNDECIDED, _GROUPS, _OTHERS = 25, 20, 10, 5
 
 def render(report: Data) -> str:
     """The text of summary.md."""
-    parts = [*_head(report), *_findings(report), *_undecided(report), *_readings(report), *_foot(report)]
-    return "\n\n".join(parts) + "\n"
+    sections = (_head, _notices, _findings, _covered, _undecided, _readings, _foot)
+    return "\n\n".join(part for section in sections for part in section(report)) + "\n"
 
 
 def _head(report: Data) -> Iterator[str]:
     run = report["run"]
     operations = ", ".join(code(description["operation"]) for description in report["descriptions"])
-    yield f"## {_OF_RUN[run['verdict']]} {view.HEADLINES[run['verdict']]}{f': {operations}' if operations else ''}"
+    yield f"## {_OF_RUN[run['verdict']]} {view.headline(report)}{f': {operations}' if operations else ''}"
     yield prose(view.in_short(report))
     if run["diagnosis"]:
         yield f"**Diagnosis:** {code(run['diagnosis'], 1_000)}"
@@ -53,8 +53,38 @@ def _head(report: Data) -> Iterator[str]:
     )
 
 
+def _notices(report: Data) -> Iterator[str]:
+    noticed = deviations.noticed(report)
+    if not noticed:
+        return
+    yield "### Deviations to look at"
+    lines = []
+    for deviation in noticed[:_FINDINGS]:
+        lines.append(f"- ⚠️ {code(deviation['source'])}: {prose(deviation['notice'])}  ")
+        lines.append(f"  {_names(deviation['requirements'])}: {prose(deviation['reason'])}")
+    if len(noticed) > _FINDINGS:
+        lines.append(f"- and {len(noticed) - _FINDINGS:,} more")
+    yield "\n".join(lines)
+
+
+def _covered(report: Data) -> Iterator[str]:
+    covered = [finding for finding in report["findings"] if finding["is_covered"]]
+    if not covered:
+        return
+    yield f"### {plural(len(covered), 'accepted finding')}"
+    lines = []
+    for finding in covered[:_FINDINGS]:
+        lines.append(f"- {prose(finding['claim'])}  ")
+        lines.append(f"  {code(finding['requirement'])}{_others(finding)}")
+        lines.append(f"  - received {code(finding['received'])}, allowed {code(finding['allowed'])}")
+        lines += [f"  - {prose(deviations.in_words(each))}" for each in deviations.of_finding(report, finding)]
+    if len(covered) > _FINDINGS:
+        lines.append(f"- and {len(covered) - _FINDINGS:,} more in report.html")
+    yield "\n".join(lines)
+
+
 def _findings(report: Data) -> Iterator[str]:
-    findings = report["findings"]
+    findings = [finding for finding in report["findings"] if not finding["is_covered"]]
     if not findings:
         return
     yield f"### {plural(len(findings), 'finding')}"
@@ -67,6 +97,7 @@ def _findings(report: Data) -> Iterator[str]:
             f"  - received {code(finding['received'])}, allowed {code(finding['allowed'])}, {tries}",
             *(f"  - the page says: {prose(statement['text'])}" for statement in finding["statements"]),
             f"  - described in {code(finding['source'])}",
+            *(f"  - {prose(deviations.in_words(each))}" for each in deviations.of_finding(report, finding)),
         ]
         yield "\n".join(lines)
         # Outside the list: a block within one depends on its indentation.
@@ -79,9 +110,12 @@ def _others(finding: Data) -> str:
     others = [name for name in finding["requirements"] if name != finding["requirement"]]
     if not others:
         return ""
-    named = ", ".join(map(code, others[:_OTHERS]))
-    more = f" and {len(others) - _OTHERS:,} more" if len(others) > _OTHERS else ""
-    return f" and, for the same cause, {named}{more}"
+    return f" and, for the same cause, {_names(others)}"
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _OTHERS:,} more" if len(names) > _OTHERS else ""
+    return f"{', '.join(map(code, names[:_OTHERS]))}{more}"
 
 
 def _undecided(report: Data) -> Iterator[str]:

@@ -13,7 +13,7 @@ import re
 from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from acs_conformance.report.text import cut, plural, ranges, visible
@@ -29,7 +29,12 @@ def template(name: str, styles: tuple[str, ...], script: str = "", **words: Any)
         words: filters and globals of this page; what can be called is a filter.
     """
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+        loader=FunctionLoader(part),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
     )
     environment.filters |= {
         "cut": cut,

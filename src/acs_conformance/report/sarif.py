@@ -16,7 +16,7 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from acs_conformance.report import view
+from acs_conformance.report import deviations, view
 from acs_conformance.report.pages import link
 from acs_conformance.report.text import cut, visible
 
@@ -126,6 +126,8 @@ def _results(report: Data, index: Mapping[str, int]) -> Iterator[dict[str, Any]]
                 file, line = files.get(requirement["operation"], ""), requirement["line"]
             claim = finding["claim"] if requirement is None else requirement["claim"]
             result = _result(name, index, _of_finding(claim, finding), finding["cause"], file, line)
+            if finding["is_covered"]:
+                result["suppressions"] = list(map(_suppression, deviations.of_finding(report, finding)))
             result["occurrenceCount"] = max(1, finding["rate"]["failed"])
             result["properties"] = {
                 "finding": visible(finding["id"]),
@@ -158,6 +160,8 @@ def _result(name: str, index: Mapping[str, int], text: str, cause: str, file: st
         "ruleIndex": index[name],
         "level": "error",
         "message": _message(text, 2 * _MESSAGE),
+        # All results of a run have the list or none (3.27.23); an empty one says that none covers the result.
+        "suppressions": [],
         # The second is the one that GitHub reads; it would be that of the line's text. Ours outlives a moved line.
         "partialFingerprints": {"requirementAndCause/v1": digest, "primaryLocationLineHash": f"{digest[:16]}:1"},
     }
@@ -167,6 +171,12 @@ def _result(name: str, index: Mapping[str, int], text: str, cause: str, file: st
             place["region"] = {"startLine": line}
         result["locations"] = [{"physicalLocation": place}]
     return result
+
+
+def _suppression(deviation: Data) -> dict[str, str]:
+    """A deviation stands beside the description, not in it, and whoever wrote it had the say (3.35)."""
+    words = visible(f"{deviations.in_words(deviation)} ({deviation['source']})")
+    return {"kind": "external", "status": "accepted", "justification": cut(words, _MESSAGE)}
 
 
 def _place(source: str) -> tuple[str, int]:
@@ -208,6 +218,9 @@ def _invocation(report: Data, index: Mapping[str, int]) -> dict[str, Any]:
     run = report["run"]
     said = dict.fromkeys((run["diagnosis"], run["stopped"], "" if run["is_complete"] else "the run has not ended"))
     notes: list[dict[str, Any]] = [{"level": "warning", "message": _message(text)} for text in said if text]
+    for each in deviations.noticed(report):
+        words = f"The deviation at {each['source']} {each['notice']}: {', '.join(each['requirements'])}"
+        notes.append({"level": "warning", "message": _message(words)})
     for group in view.undecided(report):
         for requirement in group["requirements"]:
             name = requirement["id"]

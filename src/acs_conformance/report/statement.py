@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import Template
 
-from acs_conformance.report import pages, view
+from acs_conformance.report import deviations, pages, view
 from acs_conformance.report.gfm import code, prose
 from acs_conformance.report.pages import moment
 from acs_conformance.report.text import plural
@@ -49,6 +49,7 @@ def markdown(report: Data, sha256: str) -> str:
         *_tested(report, sha256),
         *_counts(facts),
         *_findings(report),
+        *_deviations(report),
         *_undecided(facts),
         *_absent(facts),
         *_readings(facts),
@@ -70,8 +71,9 @@ def _facts(report: Data) -> dict[str, Any]:
     return {
         "report": report,
         "run": report["run"],
-        "headline": view.HEADLINES[report["run"]["verdict"]],
+        "headline": view.headline(report),
         "summary": view.in_short(report),
+        "deviations": deviations.shown(report),
         "columns": COLUMNS,
         "rows": list(_rows(report)),
         "undecided": view.undecided(report),
@@ -154,8 +156,23 @@ def _findings(report: Data) -> Iterator[str]:
     yield f"## Findings ({len(report['findings']):,})"
     lines = []
     for finding in report["findings"]:
-        lines.append(f"- {', '.join(map(code, finding['requirements']))}: {prose(finding['claim'])}")
+        known = " (accepted)" if finding["is_covered"] else ""
+        lines.append(f"- {', '.join(map(code, finding['requirements']))}: {prose(finding['claim'])}{known}")
         lines.append(f"  - received {code(finding['received'])}, allowed {code(finding['allowed'])}")
+    yield "\n".join(lines)
+
+
+def _deviations(report: Data) -> Iterator[str]:
+    if not report["deviations"]:
+        return
+    yield f"## Accepted deviations ({len(report['deviations']):,})"
+    lines = []
+    for deviation in report["deviations"]:
+        lines.append(f"- {', '.join(map(code, deviation['requirements']))}: {code(deviations.failure(deviation))}")
+        lines.append(f"  - {prose(deviations.in_words(deviation))}")
+        lines.append(f"  - {prose(deviations.STATES[deviation['state']])}")
+        if deviation["notice"]:
+            lines.append(f"  - **{prose(deviation['notice'])}**")
     yield "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
+from acs_conformance.report import deviations
 from acs_conformance.report.pages import link
 from acs_conformance.report.text import cut, plural
 
@@ -58,10 +59,11 @@ def page(report: Data) -> dict[str, Any]:
     return {
         "report": report,
         "run": report["run"],
-        "headline": HEADLINES[report["run"]["verdict"]],
+        "headline": headline(report),
         "summary": in_short(report),
         "bar": _bar(report["run"]["counts"]),
         "findings": _findings(report, exchanges),
+        "deviations": deviations.shown(report),
         "undecided": undecided(report),
         "absent": [r for r in report["requirements"] if did_not_arise(r)],
         "operations": operations,
@@ -88,6 +90,13 @@ def target_name(report: Data) -> str:
     return str(target["url"] if target["kind"] == "given URL" else target["kind"])
 
 
+def headline(report: Data) -> str:
+    """The run's verdict in words, never without what it owes to deviations."""
+    run = report["run"]
+    covered = f", with {plural(run['covered'], 'accepted failure')}" if run["covered"] else ""
+    return f"{HEADLINES[run['verdict']]}{covered if run['verdict'] == 'conforms' else ''}"
+
+
 def in_short(report: Data) -> str:
     """How the requirements came out, in a sentence."""
     run = report["run"]
@@ -97,7 +106,8 @@ def in_short(report: Data) -> str:
     parts = []
     if counts["fail"]:
         verb = "fails" if counts["fail"] == 1 else "fail"
-        parts.append(f"{counts['fail']:,} of {plural(selected, 'requirement')} {verb}")
+        covered = f", {run['covered']:,} of them as accepted" if run["covered"] else ""
+        parts.append(f"{counts['fail']:,} of {plural(selected, 'requirement')} {verb}{covered}")
     if counts["error"] or run["verdict"] == "error":
         on = f" on {plural(counts['error'], 'requirement')}" if counts["error"] else ""
         parts.append(f"the tool itself failed{on}, which says nothing about the target")
@@ -137,6 +147,7 @@ def _findings(report: Data, exchanges: Mapping[int, Data]) -> list[dict[str, Any
         found.append(
             {
                 **finding,
+                "known": [deviations.in_words(each) for each in deviations.of_finding(report, finding)],
                 "operation": requirement.get("operation", ""),
                 # The parameter of the query that the requirement is about: its row is marked.
                 "parameter": re.split(r"[.\[]", requirement.get("path", ""))[0],
