@@ -28,7 +28,7 @@ from acs_conformance.campaign import Campaign
 from acs_conformance.campaign_judge import judge_campaign
 from acs_conformance.cases import Plan
 from acs_conformance.cases.accept import opening_case
-from acs_conformance.cases.case import Case, Edit
+from acs_conformance.cases.case import Case
 from acs_conformance.cases.draw import BACKEND
 from acs_conformance.cases.moves import Edits, Family, Moves, families, moves_of
 from acs_conformance.cases.render import Context
@@ -301,7 +301,7 @@ def _machine(explorer: _Explorer, family: Family, moves: Moves) -> type[RuleBase
     """What can be sent in which order. Every rule sends one request at the most."""
     shows = [each.operation for each in family.showing]
     ends = [each.operation for each in family.ending]
-    can_wait = explorer.stage.target.advance is not None and bool(moves.waits_s)
+    waits = _one_of(moves.waits_s if explorer.stage.target.advance is not None else (0.0,))
 
     class Machine(RuleBasedStateMachine):
         #: Positions of the steps that were to create something.
@@ -316,41 +316,35 @@ def _machine(explorer: _Explorer, family: Family, moves: Moves) -> type[RuleBase
             if self.walk.failing is not None:
                 raise _found(self.walk.failing)
 
-        @rule(target=things, world=_one_of(moves.worlds), edits=_one_of(moves.creations))
-        def create(self, world: Edits, edits: Edits) -> int:
+        @rule(
+            target=things, world=_one_of(moves.worlds), life=_one_of(moves.lives), edits=_one_of(moves.creations)
+        )
+        def create(self, world: Edits, life: Edits, edits: Edits) -> int:
             step = self.walk.next_step
-            self._call(family.creator.operation, (*world, *edits))
+            self._call(family.creator.operation, (*life, *world, *edits))
             return step
 
         @precondition(lambda _self: bool(shows))
-        @rule(thing=things, operation=_one_of(shows))
-        def show(self, thing: int, operation: str) -> None:
+        @rule(thing=things, operation=_one_of(shows), after_s=waits)
+        def show(self, thing: int, operation: str, after_s: float) -> None:
+            self.walk.wait(after_s)
             self._call(operation, (), of=thing)
 
         @precondition(lambda _self: bool(ends))
-        @rule(thing=things, operation=_one_of(ends))
-        def end(self, thing: int, operation: str) -> None:
+        @rule(thing=things, operation=_one_of(ends), after_s=waits)
+        def end(self, thing: int, operation: str, after_s: float) -> None:
+            self.walk.wait(after_s)
             self._call(operation, (), of=thing)
 
         @precondition(lambda _self: bool(moves.strangers))
-        @rule(thing=things, move=_one_of(moves.strangers))
-        def act_on_another(self, thing: int, move: tuple[str, Edit]) -> None:
-            self._call(move[0], (move[1],), of=thing)
+        @rule(thing=things, move=st.one_of(_one_of(moves.strangers), _one_of(moves.invalid_acts)))
+        def act_wrongly(self, thing: int, move: tuple[str, Edits]) -> None:
+            self._call(*move, of=thing)
 
         @precondition(lambda _self: bool(moves.invalid))
         @rule(move=_one_of(moves.invalid))
-        def create_invalid(self, move: tuple[str, Edits]) -> None:
+        def create_wrongly(self, move: tuple[str, Edits]) -> None:
             self._call(*move)
-
-        @precondition(lambda _self: bool(moves.invalid_acts))
-        @rule(thing=things, move=_one_of(moves.invalid_acts))
-        def act_invalid(self, thing: int, move: tuple[str, Edits]) -> None:
-            self._call(*move, of=thing)
-
-        @precondition(lambda _self: can_wait)
-        @rule(seconds=_one_of(moves.waits_s))
-        def wait(self, seconds: float) -> None:
-            self.walk.wait(seconds)
 
         def teardown(self) -> None:
             explorer.over(self.walk)

@@ -46,14 +46,15 @@ class Moves:
 
     #: Values of what exists at a target, such as applications and channels: none, then altered ones.
     worlds: tuple[Edits, ...]
-    #: Valid requests that create.
+    #: Valid requests that create, and what makes of each one that ends soon one that ends late.
     creations: tuple[Edits, ...]
-    #: Operation and edit: under another id than that of a thing, or under other values than it was created with.
-    strangers: tuple[tuple[str, Edit], ...]
+    lives: tuple[Edits, ...]
+    #: Operation and edits: under another id than that of a thing, or under other values than it was created with.
+    strangers: tuple[tuple[str, Edits], ...]
     #: Operation and edits of requests that have to be refused: of the one that creates, and of those that act.
     invalid: tuple[tuple[str, Edits], ...]
     invalid_acts: tuple[tuple[str, Edits], ...]
-    #: Seconds after which something may have changed.
+    #: Seconds after which something may have changed, most often none; long waits are rare, for they end everything.
     waits_s: tuple[float, ...]
 
 
@@ -81,18 +82,22 @@ def families(descriptions: Iterable[Description]) -> tuple[Family, ...]:
 def moves_of(family: Family) -> Moves:
     """What can be sent to a family."""
     acting = (*family.showing, *family.ending)
+    waits_s = sorted(set(_waits_s(family)))
+    short_lived = family.creator.creates.short_lived if family.creator.creates is not None else {}
+    late = tuple(Edit("remove", (name,)) for name in short_lived if not family.creator.nodes[name].required)
     return Moves(
         worlds=tuple(_worlds(family.creator)),
         creations=tuple(_creations(family.creator)),
+        lives=((), late) if late else ((),),
         strangers=tuple(
-            (each.operation, Edit("alter", (name,)))
+            (each.operation, (Edit("alter", (name,)),))
             for each in acting
             if each.acts_on is not None
             for name in (each.acts_on.id, *each.acts_on.same)
         ),
         invalid=tuple(_invalid(family.creator)),
         invalid_acts=tuple(move for each in acting for move in _invalid(each)),
-        waits_s=tuple(sorted(set(_waits_s(family)))),
+        waits_s=tuple(sorted([0.0] * 2 * len(waits_s) + waits_s[:2] * 2 + waits_s)),
     )
 
 
