@@ -25,12 +25,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, precondition, rul
 
 from acs_conformance import lifecycle
 from acs_conformance.campaign import Campaign
-from acs_conformance.campaign_judge import judge_campaign
+from acs_conformance.campaign_judge import ATTEMPTS, judge_campaign
 from acs_conformance.cases import Plan
 from acs_conformance.cases.accept import opening_case
 from acs_conformance.cases.case import Case
 from acs_conformance.cases.draw import BACKEND
-from acs_conformance.cases.moves import Edits, Family, Moves, families, moves_of
+from acs_conformance.cases.moves import Call, Edits, Family, Moves, families, moves_of, smaller
 from acs_conformance.cases.render import Context
 from acs_conformance.description import Description
 from acs_conformance.errors import TargetUnreachable, UsageError
@@ -40,6 +40,10 @@ from acs_conformance.observation import Observation
 from acs_conformance.target import Target, is_loopback
 from acs_conformance.walk import Failing, Stage, Walk
 
+#: Walks without progress after which Hypothesis has made a failing one small enough, and those that are spent then on
+#: leaving out one part after the other.
+_PATIENCE = 60
+_SMALLER = 200
 #: Told how many sequences were tried, and how many there are to be.
 Progress = Callable[[int, int], None]
 
@@ -128,10 +132,12 @@ class _Explorer:
     run_ids: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     smallest: Failing | None = None
-    #: Requests of a sequence without the names in them -> how often it was sent, and how often it failed.
-    tried: dict[object, int] = field(default_factory=dict)
-    failed: dict[object, int] = field(default_factory=dict)
+    #: Calls of a sequence as a text -> how often it was sent, and how often it failed.
+    tried: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, int] = field(default_factory=dict)
     examples: int = 0
+    #: Walks since a failing one became smaller.
+    idle_walks: int = 0
 
     def run(self, family: Family) -> None:
         """Explore one family, unless something was found before."""
@@ -159,12 +165,13 @@ class _Explorer:
         )
         try:
             run_state_machine_as_test(machine, settings=chosen)
-        except _Found:
+        except (_Found, _Enough):
             pass
         except (Flaky, HypothesisException):
             # Another answer the second time: what was seen stays so, and how often it comes is told.
             if self.smallest is None:
                 self.stage.undecided["the same requests were answered otherwise when they were sent again"] = None
+        self._make_smaller(sorted(set(moves.waits_s)))
 
     # --- before -------------------------------------------------------------------------------------------------------
 
@@ -205,7 +212,7 @@ class _Explorer:
         known = []
         for world in moves.worlds:
             walk = Walk(self.stage)
-            judgement = walk.call(family.creator.operation, world)
+            judgement = walk.call(Call(family.creator.operation, world))
             if judgement is None or judgement.answer.kind != "world" or judgement.is_right is not None:
                 known.append(world)
             else:
@@ -223,7 +230,7 @@ class _Explorer:
             _Found: what it broke shows only now.
         """
         is_known = walk.failing is not None
-        walk.check()
+        walk.finish()
         self._close(walk)
         self.examples += 1
         if self.progress is not None:
@@ -235,12 +242,47 @@ class _Explorer:
         walk.close()
         self.cases[walk.case.id] = walk.case
         self.run_ids[walk.case.id] = walk.run_id
-        key = walk.case.operations, repr(walk.case.steps)
+        key = repr(walk.calls)
         self.tried[key] = self.tried.get(key, 0) + 1
         if walk.failing is not None:
             self.failed[key] = self.failed.get(key, 0) + 1
             if self.smallest is None or walk.failing.size < self.smallest.size:
                 self.smallest = walk.failing
+                self.idle_walks = 0
+        self.idle_walks += 1
+
+    def go_on(self) -> None:
+        """Called before each walk that Hypothesis wants.
+
+        Raises:
+            _Enough: a failing one has not become smaller for a long time.
+        """
+        if self.smallest is not None and self.idle_walks > _PATIENCE:
+            raise _Enough
+
+    def _make_smaller(self, waits_s: Iterable[float]) -> None:
+        """What Hypothesis has left: parts of a failing walk that it fails without, and where it fails now and then."""
+        left = _SMALLER
+        while self.smallest is not None and left > 0:
+            before = self.smallest
+            is_steady = self.failed[repr(before.calls)] == self.tried[repr(before.calls)]
+            for calls in smaller(before.calls, waits_s):
+                for _ in range(1 if is_steady else ATTEMPTS):
+                    left -= 1
+                    self._retry(calls)
+                    if self.smallest is not before:
+                        break
+                if self.smallest is not before or left <= 0:
+                    break
+            else:
+                return
+
+    def _retry(self, calls: tuple[Call, ...]) -> None:
+        walk = Walk(self.stage)
+        for call in calls:
+            walk.call(call)
+        walk.finish()
+        self._close(walk)
 
     # --- after --------------------------------------------------------------------------------------------------------
 
@@ -248,7 +290,7 @@ class _Explorer:
         """What came of it; where no walk failed, what all of them show together counts too."""
         stage = self.stage
         failing = self.smallest or self._together()
-        key = (failing.case.operations, repr(failing.case.steps)) if failing is not None else None
+        key = repr(failing.calls) if failing is not None else ""
         return Exploration(
             descriptions=stage.descriptions,
             effort=self.effort,
@@ -276,6 +318,7 @@ class _Explorer:
         return Failing(
             observation=first,
             case=case,
+            calls=(),
             run_id=self.run_ids.get(last.case, self.stage.run_id),
             exchanges=tuple(e for e in shown if e.number <= last.number),
         )
@@ -286,6 +329,10 @@ class _Explorer:
 
 class _Found(Exception):  # noqa: N818 - a signal to Hypothesis
     """A walk broke a requirement; which one, says the class, for Hypothesis keeps failures of two classes apart."""
+
+
+class _Enough(BaseException):  # noqa: N818 - ends Hypothesis, which takes every Exception for a failure
+    """More shrinking would cost more than it is worth."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -309,10 +356,11 @@ def _machine(explorer: _Explorer, family: Family, moves: Moves) -> type[RuleBase
 
         def __init__(self) -> None:
             super().__init__()
+            explorer.go_on()
             self.walk = Walk(explorer.stage)
 
-        def _call(self, operation: str, edits: Edits, of: int | None = None) -> None:
-            self.walk.call(operation, edits, of)
+        def _send(self, call: Call) -> None:
+            self.walk.call(call)
             if self.walk.failing is not None:
                 raise _found(self.walk.failing)
 
@@ -320,31 +368,29 @@ def _machine(explorer: _Explorer, family: Family, moves: Moves) -> type[RuleBase
             target=things, world=_one_of(moves.worlds), life=_one_of(moves.lives), edits=_one_of(moves.creations)
         )
         def create(self, world: Edits, life: Edits, edits: Edits) -> int:
-            step = self.walk.next_step
-            self._call(family.creator.operation, (*life, *world, *edits))
-            return step
+            position = len(self.walk.calls)
+            self._send(Call(family.creator.operation, (*life, *world, *edits)))
+            return position
 
         @precondition(lambda _self: bool(shows))
         @rule(thing=things, operation=_one_of(shows), after_s=waits)
         def show(self, thing: int, operation: str, after_s: float) -> None:
-            self.walk.wait(after_s)
-            self._call(operation, (), of=thing)
+            self._send(Call(operation, of=thing, after_s=after_s))
 
         @precondition(lambda _self: bool(ends))
         @rule(thing=things, operation=_one_of(ends), after_s=waits)
         def end(self, thing: int, operation: str, after_s: float) -> None:
-            self.walk.wait(after_s)
-            self._call(operation, (), of=thing)
+            self._send(Call(operation, of=thing, after_s=after_s))
 
         @precondition(lambda _self: bool(moves.strangers))
         @rule(thing=things, move=st.one_of(_one_of(moves.strangers), _one_of(moves.invalid_acts)))
         def act_wrongly(self, thing: int, move: tuple[str, Edits]) -> None:
-            self._call(*move, of=thing)
+            self._send(Call(*move, of=thing))
 
         @precondition(lambda _self: bool(moves.invalid))
         @rule(move=_one_of(moves.invalid))
         def create_wrongly(self, move: tuple[str, Edits]) -> None:
-            self._call(*move)
+            self._send(Call(*move))
 
         def teardown(self) -> None:
             explorer.over(self.walk)

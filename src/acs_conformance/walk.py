@@ -8,12 +8,13 @@ judges, which see only bytes. So nothing here knows what is right.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from acs_conformance.campaign_claims import repeated
 from acs_conformance.campaign_judge import ATTEMPTS, BROKEN, judge_campaign
 from acs_conformance.cases.case import Case, Edit
-from acs_conformance.cases.moves import Edits
+from acs_conformance.cases.moves import Call
 from acs_conformance.cases.render import Context, render
 from acs_conformance.description import Description
 from acs_conformance.dispatch import Dispatcher
@@ -23,6 +24,8 @@ from acs_conformance.observation import Judgement, Observation
 from acs_conformance.obstacle import with_remedy
 from acs_conformance.record import Exchange
 from acs_conformance.target import Target
+from acs_conformance.things import Things
+from acs_conformance.wire import decode
 
 #: Requests in a row without any HTTP answer, after which nothing more is sent.
 _SILENT = 9
@@ -34,17 +37,18 @@ class Failing:
 
     observation: Observation
     case: Case
+    calls: tuple[Call, ...]
+    #: Marks the names in it.
     run_id: str
     #: What was sent and received up to the wrong answer, in order; of several attempts the one that showed it.
     exchanges: tuple[Exchange, ...]
 
     @property
     def size(self) -> tuple[float, ...]:
-        """The smaller, the easier to understand: requests, waits, differences from the simplest, length."""
-        edits = [edit for step in self.case.steps for edit in step]
-        waits = [edit.value for edit in edits if edit.op == "wait"]
+        """The smaller, the easier to understand: requests, differences from the simplest, seconds, length."""
+        edits = sum(len(call.edits) for call in self.calls)
         length = sum(len(exchange.request.target) for exchange in self.exchanges)
-        return (len(self.exchanges), len(waits), len(edits), sum(waits), length)
+        return (len(self.exchanges), edits, sum(call.after_s for call in self.calls), length)
 
 
 class Stage:
@@ -74,6 +78,10 @@ class Stage:
         #: Seconds by which the clock of the target's things has been moved.
         self.moved_s = 0.0
         self.walks = 0
+        #: What is known of the things of all walks: an id that is made up in one may be another's.
+        self.things = Things()
+        #: Id of a thing -> the exchanges that created it and named it.
+        self.named: dict[str, list[Exchange]] = {}
         #: Why nothing more is sent, or "".
         self.stopped = ""
         self.is_unreachable = False
@@ -86,12 +94,25 @@ class Stage:
         """How many were sent."""
         return len(self.journal.exchanges)
 
-    def look_at(self, exchange: Exchange, _judgement: Judgement, is_unreachable: bool) -> None:
-        """Stop where nobody answers."""
+    def look_at(self, exchange: Exchange, judgement: Judgement, is_unreachable: bool) -> None:
+        """Keep what is known of things in mind; stop where nobody answers."""
+        for name in self.names_in(exchange, judgement):
+            self.named.setdefault(name, []).append(exchange)
         self._silent = self._silent + 1 if exchange.response is None else 0
         if self._silent >= (ATTEMPTS if is_unreachable else _SILENT):
             self.is_unreachable = is_unreachable
             self.stopped = f"{self._silent} requests in a row got no HTTP answer: {with_remedy(exchange.failure)}"
+
+    def names_in(self, exchange: Exchange, judgement: Judgement | None) -> Iterator[str]:
+        """The id of what an exchange created, and of what it acts on if another one created that."""
+        description = self.descriptions[exchange.operation]
+        creates, acts_on = description.creates, description.acts_on
+        body = judgement.answer.body if judgement is not None and judgement.is_accepted else None
+        if creates is not None and isinstance(body, dict) and isinstance(body.get(creates.id), str):
+            yield body[creates.id]
+        name = decode(description, exchange.request).document.get(acts_on.id) if acts_on is not None else None
+        if isinstance(name, str) and name in self.named:
+            yield name
 
 
 class Walk:
@@ -112,11 +133,12 @@ class Walk:
             aspects=(),
             is_enumerated=False,
         )
-        self._first = len(stage.journal.exchanges)
+        self._calls: list[Call] = []
+        self._exchanges: list[Exchange] = []
+        self._judgements: dict[int, Judgement] = {}
         self._attempt = 0
         #: Steps that created something, in the attempt that goes on.
         self._made: set[int] = set()
-        self._wait_s = 0.0
         self._dispatcher = Dispatcher(
             stage.descriptions,
             stage.recorder,
@@ -126,9 +148,10 @@ class Walk:
             sleep=time.sleep,
             wait=stage.target.advance,
             before=lambda _case: None,
-            after=stage.look_at,
+            after=self._look_at,
         )
         self._dispatcher.keeper.moved_s = stage.moved_s
+        self._dispatcher.keeper.things = stage.things
 
     @property
     def case(self) -> Case:
@@ -136,50 +159,36 @@ class Walk:
         return self._case
 
     @property
-    def can_wait(self) -> bool:
-        """Whether the clock of the target's things can be moved."""
-        return self._stage.target.advance is not None
+    def calls(self) -> tuple[Call, ...]:
+        """What was sent, by position."""
+        return tuple(self._calls)
 
-    def wait(self, seconds: float) -> None:
-        """Let time go by before the next request."""
-        self._wait_s += seconds
-
-    def call(self, operation: str, edits: Edits, of: int | None = None) -> Judgement | None:
+    def call(self, call: Call) -> Judgement | None:
         """Send one request and judge the answer.
-
-        Args:
-            operation: that is called.
-            edits: differences from its simplest request.
-            of: position of the step that created the thing to act on.
 
         Returns:
             The judgement; None where nothing was sent, because the walk is over or the thing was not created.
         """
-        if self.failing is not None or self._stage.stopped or (of is not None and of not in self._made):
+        if self.failing is not None or self._stage.stopped or (call.of is not None and call.of not in self._made):
             return None
-        before: list[Edit] = [Edit("wait", (), self._wait_s)] if self._wait_s else []
-        before += [Edit("of", (), of)] if of is not None else []
-        self._wait_s = 0.0
+        before: list[Edit] = [Edit("wait", (), call.after_s)] if call.after_s else []
+        before += [Edit("of", (), call.of)] if call.of is not None else []
         case = self._case
+        self._calls.append(call)
         self._case = replace(
             case,
-            operation=case.operations[0] if case.operations else operation,
-            operations=(*case.operations, operation),
-            steps=(*case.steps, (*before, *edits)),
+            operation=case.operations[0] if case.operations else call.operation,
+            operations=(*case.operations, call.operation),
+            steps=(*case.steps, (*before, *call.edits)),
         )
         judgement = self._follow(len(case.steps))
         if _is_broken(judgement):
             judgement = self._repeat(judgement)
         if any(o.outcome == "fail" for o in judgement.observations):
-            self.check()
+            self._check()
         elif judgement.is_right is None and judgement.answer.kind in ("gateway", "throttled"):
             self._stage.undecided[judgement.reason] = None
         return judgement
-
-    @property
-    def next_step(self) -> int:
-        """The position of the next step."""
-        return len(self._case.steps)
 
     def _follow(self, step: int) -> Judgement:
         judgement = self._dispatcher.follow(self._case, step, self._attempt)
@@ -206,21 +215,37 @@ class Walk:
         if count < BROKEN or self._stage.stopped:
             self._stage.undecided["a 5xx or no answer, which did not come again"] = None
         else:
-            self.check()
+            self._check()
         return judgement
 
-    def check(self) -> None:
-        """Judge all of the walk; what only its requests show together is in it."""
-        if self.failing is not None or not self._case.steps:
-            return
-        mine = [e for e in self._stage.journal.exchanges[self._first :] if e.case == self._case.id]
-        judged = judge_campaign(self._stage.descriptions, {self._case.id: self._case}, mine)
-        failed = [o for o in judged.observations if o.outcome == "fail"]
+    def _look_at(self, exchange: Exchange, judgement: Judgement, is_unreachable: bool) -> None:
+        if exchange.case == self._case.id:
+            self._judgements[exchange.number] = judgement
+            self._exchanges.append(exchange)
+        self._stage.look_at(exchange, judgement, is_unreachable)
+
+    def finish(self) -> None:
+        """Look for what only the requests of the walk show together."""
+        claims = repeated(self._stage.descriptions, self._exchanges, self._judgements)
+        if self.failing is None and any(claim.outcome == "fail" for claim in claims):
+            self._check()
+
+    def _check(self) -> None:
+        """Judge the walk as a campaign is judged, with what earlier walks did to things that it names."""
+        mine = self._exchanges
+        named = {name for e in mine for name in self._stage.names_in(e, self._judgements[e.number])}
+        others = {e.number: e for name in named for e in self._stage.named[name] if e.case != self._case.id}
+        cases = {e.case: replace(self._case, id=e.case) for e in others.values()} | {self._case.id: self._case}
+        judged = judge_campaign(self._stage.descriptions, cases, [*others.values(), *mine])
+        numbers = {e.number for e in mine}
+        failed = [o for o in judged.observations if o.outcome == "fail" and o.exchange in numbers]
         if failed:
             first = min(failed, key=lambda observation: observation.exchange)
             last = next(e for e in mine if e.number == first.exchange)
             shown = tuple(e for e in mine if e.attempt == last.attempt and e.number <= last.number)
-            self.failing = Failing(observation=first, case=self._case, run_id=self.run_id, exchanges=shown)
+            self.failing = Failing(
+                observation=first, case=self._case, calls=self.calls, run_id=self.run_id, exchanges=shown
+            )
 
     def close(self) -> None:
         """End what the walk has created and write down what it was."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from acs_conformance.cases.accept import accept_cases
 from acs_conformance.cases.case import Edit
@@ -22,6 +22,19 @@ Edits = tuple[Edit, ...]
 _STRENGTH = 2
 #: Parameters whose values are varied together to make other surroundings of a thing, such as an application.
 _BOUND = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of a sequence."""
+
+    operation: str
+    #: Differences from its simplest request.
+    edits: Edits = ()
+    #: Position of the call that created the thing to act on; None where it acts on none.
+    of: int | None = None
+    #: Seconds to let go by before.
+    after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,3 +163,49 @@ def _waits_s(family: Family) -> Iterator[float]:
         if isinstance(limit, int | float) and limit > 0:
             yield limit * 0.6
             yield limit + IDLE_GRACE_S + 1
+
+
+# --- smaller sequences ------------------------------------------------------------------------------------------------
+
+
+def smaller(calls: tuple[Call, ...], waits_s: Iterable[float]) -> Iterator[tuple[Call, ...]]:
+    """Sequences with something left out, the largest parts first; the last call stays, and waits get shorter."""
+    size = (len(calls) + 1) // 2
+    while size and len(calls) > 1:
+        for start in range(0, len(calls) - 1, size):
+            yield from _without(calls, set(range(start, min(start + size, len(calls) - 1))))
+        size //= 2
+    for position, call in enumerate(calls):
+        if call.edits:
+            yield _with(calls, position, replace(call, edits=()))
+        for edit in call.edits:
+            kept = tuple(other for other in call.edits if other.location[: len(edit.location)] != edit.location)
+            if kept != ():
+                yield _with(calls, position, replace(call, edits=kept))
+        for wait_s in waits_s:
+            if wait_s < call.after_s:
+                yield _with(calls, position, replace(call, after_s=wait_s))
+
+
+def _with(calls: tuple[Call, ...], position: int, call: Call) -> tuple[Call, ...]:
+    return (*calls[:position], call, *calls[position + 1 :])
+
+
+def _without(calls: tuple[Call, ...], left_out: set[int]) -> Iterator[tuple[Call, ...]]:
+    """The sequence without some calls and what acts on their things, unless the last one does; time goes by all the same."""
+    for position, call in enumerate(calls):
+        if call.of in left_out:
+            left_out.add(position)
+    if len(calls) - 1 in left_out:
+        return
+    places = {old: new for new, old in enumerate(n for n in range(len(calls)) if n not in left_out)}
+    kept: list[Call] = []
+    waited_s = 0.0
+    for position, call in enumerate(calls):
+        if position in left_out:
+            waited_s += call.after_s
+        else:
+            of = None if call.of is None else places[call.of]
+            kept.append(replace(call, of=of, after_s=call.after_s + waited_s))
+            waited_s = 0.0
+    yield tuple(kept)
