@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from acs_conformance import cli_completion, cli_deviations, cli_evidence, cli_proof, cli_reports, cli_targets
+from acs_conformance import (
+    cli_completion,
+    cli_deviations,
+    cli_evidence,
+    cli_explore,
+    cli_proof,
+    cli_reports,
+    cli_targets,
+)
 from acs_conformance.cli_run import Voice, Watch
 from acs_conformance.errors import AcsConformanceError, TargetUnreachable, UsageError
 from acs_conformance.version import __version__
@@ -361,6 +369,7 @@ for _command in (
     cli_deviations.accept,
     cli_evidence.export,
     cli_evidence.replay,
+    cli_explore.explore,
     cli_proof.emulator,
     cli_proof.faults,
     cli_proof.prove,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ _CONFORMS, _FAILS, _INCONCLUSIVE = 0, 1, 3
 
 
 @click.command()
-@click.option("--target", "target_url", metavar="URL", help="Address on this machine; without it the embedded emulator.")
+@click.option("--target", "target_url", metavar="URL", help="Address on this machine, or the embedded emulator.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides what is sent.")
 @click.option(
     "--steps", type=click.IntRange(1, 200), default=30, show_default=True, help="Requests in a sequence, at the most."
@@ -63,19 +62,21 @@ def explore(
       acs-conformance explore --target http://127.0.0.1:8080 --report-dir found
       acs-conformance explore --target http://127.0.0.1:8080 > finding.sh
     """  # noqa: D301 - click reads the backspace as "keep these lines"
-    from acs_conformance.explore import Effort
+    from acs_conformance import spec_folder
+    from acs_conformance.explore import Effort, undemanded
     from acs_conformance.explore import explore as explored
     from acs_conformance.journal import Journal
-    from acs_conformance.run import Options, explorable, reached, recorder_for
+    from acs_conformance.run import Options, reached, recorder_for
     from acs_conformance.store import FILE, Store
 
     if report_dir is not None and (report_dir / FILE).exists():
         raise UsageError(f"{report_dir} holds the journal of an earlier run; choose another --report-dir")
     options = Options(target_url=target_url, spec_root=spec_root)
-    descriptions = explorable(options)
+    served = spec_folder.load_all(spec_root)
+    descriptions = served if options.is_embedded else undemanded(served)
     effort = Effort(seed=seed, steps=steps, examples=examples)
     show = shown()
-    with reached(options, descriptions) as chosen:
+    with reached(options, served) as chosen:
         journal = Store(report_dir) if report_dir is not None else Journal()
         recorder, sender = recorder_for(chosen)
         try:
@@ -125,4 +126,4 @@ def _tell(found: Exploration, chosen: Target, effort: Effort, report_dir: Path |
 
 def _again(chosen: Target, effort: Effort) -> str:
     numbers = f"--seed {effort.seed} --steps {effort.steps} --examples {effort.examples}"
-    return " ".join(shlex.join(["acs-conformance", "explore"]).split() + [*([chosen.option] if chosen.option else []), numbers])
+    return " ".join(part for part in ("acs-conformance explore", chosen.option, numbers) if part)

@@ -10,7 +10,6 @@ Choices never depend on answers. So a target that answers otherwise the second t
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,6 +32,7 @@ from acs_conformance.cases.draw import BACKEND
 from acs_conformance.cases.moves import Call, Edits, Family, Moves, families, moves_of, smaller
 from acs_conformance.cases.render import Context
 from acs_conformance.description import Description
+from acs_conformance.emulator_clock import with_clock
 from acs_conformance.errors import TargetUnreachable, UsageError
 from acs_conformance.exchange import Recorder
 from acs_conformance.journal import Journal
@@ -42,8 +42,8 @@ from acs_conformance.walk import Failing, Stage, Walk
 
 #: Walks without progress after which Hypothesis has made a failing one small enough, and those that are spent then on
 #: leaving out one part after the other.
-_PATIENCE = 60
-_SMALLER = 200
+_PATIENCE = 40
+_SMALLER = 120
 #: Told how many sequences were tried, and how many there are to be.
 Progress = Callable[[int, int], None]
 
@@ -121,6 +121,14 @@ def explore(
     return explorer.result()
 
 
+def undemanded(descriptions: Mapping[str, Description]) -> dict[str, Description]:
+    """The operations for a target that may do without some: what it does not have is left out then, and said."""
+    return {
+        name: each if each.acts_on is None else replace(each, acts_on=replace(each.acts_on, is_demanded=False))
+        for name, each in descriptions.items()
+    }
+
+
 @dataclass(slots=True)
 class _Explorer:
     """One exploration, family by family, up to its first finding."""
@@ -193,6 +201,7 @@ class _Explorer:
         )
         campaign.run()
         self.cases |= campaign.cases
+        stage.target = with_clock(stage.target, stage.journal.exchanges)
         if campaign.is_unreachable:
             raise TargetUnreachable(f"{stage.target.url}: {campaign.stopped}")
         if campaign.stopped:
@@ -201,11 +210,12 @@ class _Explorer:
             return None
         left_out = stage.journal.skipped
         self.notes += [f"{name} was left out: {why}" for name, why in left_out.items()]
-        return replace(
-            family,
-            showing=tuple(each for each in family.showing if each.operation not in left_out),
-            ending=tuple(each for each in family.ending if each.operation not in left_out),
-        )
+        showing = tuple(each for each in family.showing if each.operation not in left_out)
+        ending = tuple(each for each in family.ending if each.operation not in left_out)
+        if not showing and not ending:
+            stage.undecided[f"nothing was seen of what acts on a {family.thing}"] = None
+            return None
+        return replace(family, showing=showing, ending=ending)
 
     def _known_worlds(self, family: Family, moves: Moves) -> Moves:
         """The moves without what the target knows nothing of, such as an application that it does not have."""
@@ -242,7 +252,7 @@ class _Explorer:
         walk.close()
         self.cases[walk.case.id] = walk.case
         self.run_ids[walk.case.id] = walk.run_id
-        key = repr(walk.calls)
+        key = repr(walk.calls if walk.failing is None else walk.failing.calls)
         self.tried[key] = self.tried.get(key, 0) + 1
         if walk.failing is not None:
             self.failed[key] = self.failed.get(key, 0) + 1
@@ -331,13 +341,13 @@ class _Found(Exception):  # noqa: N818 - a signal to Hypothesis
     """A walk broke a requirement; which one, says the class, for Hypothesis keeps failures of two classes apart."""
 
 
-class _Enough(BaseException):  # noqa: N818 - ends Hypothesis, which takes every Exception for a failure
+class _Enough(BaseException):
     """More shrinking would cost more than it is worth."""
 
 
 @functools.lru_cache(maxsize=256)
 def _kind(requirement: str) -> type[_Found]:
-    return type("_Found", (_Found,), {"requirement": requirement})
+    return type("_Found", (_Found,), {"__doc__": f"A walk broke {requirement}."})
 
 
 def _found(failing: Failing) -> _Found:
@@ -364,9 +374,7 @@ def _machine(explorer: _Explorer, family: Family, moves: Moves) -> type[RuleBase
             if self.walk.failing is not None:
                 raise _found(self.walk.failing)
 
-        @rule(
-            target=things, world=_one_of(moves.worlds), life=_one_of(moves.lives), edits=_one_of(moves.creations)
-        )
+        @rule(target=things, world=_one_of(moves.worlds), life=_one_of(moves.lives), edits=_one_of(moves.creations))
         def create(self, world: Edits, life: Edits, edits: Edits) -> int:
             position = len(self.walk.calls)
             self._send(Call(family.creator.operation, (*life, *world, *edits)))

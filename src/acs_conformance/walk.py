@@ -243,8 +243,10 @@ class Walk:
             first = min(failed, key=lambda observation: observation.exchange)
             last = next(e for e in mine if e.number == first.exchange)
             shown = tuple(e for e in mine if e.attempt == last.attempt and e.number <= last.number)
+            cut = last.step + 1
+            case = replace(self._case, steps=self._case.steps[:cut], operations=self._case.operations[:cut])
             self.failing = Failing(
-                observation=first, case=self._case, calls=self.calls, run_id=self.run_id, exchanges=shown
+                observation=first, case=case, calls=self.calls[:cut], run_id=self.run_id, exchanges=shown
             )
 
     def close(self) -> None:

@@ -192,7 +192,7 @@ def _with(calls: tuple[Call, ...], position: int, call: Call) -> tuple[Call, ...
 
 
 def _without(calls: tuple[Call, ...], left_out: set[int]) -> Iterator[tuple[Call, ...]]:
-    """The sequence without some calls and what acts on their things, unless the last one does; time goes by all the same."""
+    """The sequence without some calls and what acts on their things, unless the last one does; waits stay."""
     for position, call in enumerate(calls):
         if call.of in left_out:
             left_out.add(position)

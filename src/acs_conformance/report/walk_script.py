@@ -15,12 +15,14 @@ from acs_conformance.report.text import plural, visible
 
 Data = Mapping[str, Any]
 
-#: Waits by the emulator's own clock where that can be moved.
-_LET_PASS = r"""
+#: What the calls need besides sending.
+_FUNCTIONS = r"""
 let_pass() { # so many seconds in the lives of things, at once where the emulator lets its clock be moved
   echo "--- $1 seconds go by"
-  if ! curl --silent --max-time 10 --data-binary "{\"advance_s\": $1}" "$endpoint/_emulator/clock" | grep -q advanced_s
-  then sleep "$1"; fi
+  case $(curl --silent --max-time 10 --data "{\"advance_s\": $1}" "$endpoint/_emulator/clock") in
+  *advanced_s*) ;;
+  *) sleep "$1" ;;
+  esac
 }
 named() { # the id under this name in an answer
   printf '%s' "$2" | sed -n 's/.*"'"$1"'"[[:space:]]*:[[:space:]]*"\([^"]*\)".*/\1/p' | head -n 1
@@ -44,7 +46,8 @@ def _comment(finding: Data) -> Iterator[str]:
         "",
         *(f"{number}. {call['says']}" for number, call in enumerate(finding["calls"], start=1)),
         "",
-        f"Failed {finding['failed']} of {plural(finding['tried'], 'time')} that it was sent. Found by: {finding['again']}",
+        f"Failed {finding['failed']} of {plural(finding['tried'], 'time')} that it was sent. Found by",
+        f"    {finding['again']}",
         f"Sent to $ACS_ENDPOINT, else to {finding['target']}, signed with ACS3-HMAC-SHA256 by the access key in",
         "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET. Needs curl and openssl.",
     )
@@ -59,7 +62,7 @@ def _as_finding(finding: Data) -> Data:
 
 def _body(finding: Data) -> Iterator[str]:
     yield from curl_script.preamble({"target": {"url": finding["target"]}}, _as_finding(finding))
-    yield _LET_PASS
+    yield _FUNCTIONS
     for number, call in enumerate(finding["calls"], start=1):
         if call["after_s"]:
             yield f"let_pass {call['after_s']:g}"
