@@ -135,22 +135,22 @@ def test_the_same_seed_sends_the_same_and_another_seed_something_else():
 
 
 @pytest.mark.parametrize(
-    ("identifier", "broken", "operations"),
+    ("identifier", "broken", "most"),
     [
-        ("ended!another#newest", "alive", [START, START, STOP, DESCRIBE]),
-        ("alive!ends-more#all", "alive", [START, START, STOP, DESCRIBE]),
-        ("alive!refused-ends#all", "alive", [START, STOP, DESCRIBE]),
-        ("ended!ignore", "ended", [START, STOP, DESCRIBE]),
-        ("ended!toggle", "ended", [START, STOP, STOP, DESCRIBE]),
-        ("idle!ignore", "idle", [START, DESCRIBE]),
-        ("alive!scaled#0.5", "alive", [START, DESCRIBE]),
+        ("ended!another#newest", {"alive", "ended"}, 4),
+        ("alive!ends-more#all", {"alive"}, 4),
+        ("alive!refused-ends#all", {"alive"}, 3),
+        ("ended!ignore", {"ended"}, 3),
+        ("ended!toggle", {"ended", "idle"}, 4),
+        ("idle!ignore", {"idle"}, 2),
+        ("alive!scaled#0.5", {"alive"}, 2),
     ],
 )
-def test_a_defect_in_lives_is_found_and_told_in_as_few_calls_as_it_takes(identifier, broken, operations):
+def test_a_defect_in_lives_is_found_and_told_in_as_few_calls_as_it_takes(identifier, broken, most):
     wrong = explored(seeded(f"{STATE}.{identifier}"), examples=60)
-    assert wrong.found.failing.observation.requirement == f"{STATE}.{broken}"
-    assert wrong.operations == operations
-    assert wrong.operations[-1] == DESCRIBE
+    assert wrong.found.failing.observation.requirement in {f"{STATE}.{word}" for word in broken}
+    assert len(wrong.operations) <= most
+    assert (wrong.operations[0], wrong.operations[-1]) == (START, DESCRIBE)
     # At most one difference from the simplest request in each call.
     assert all(len(edits) <= 1 for _, edits in wrong.calls)
     assert wrong.found.failed >= 1
@@ -171,20 +171,11 @@ def test_a_job_shown_instead_of_another_is_told_in_two_calls():
     assert wrong.found.failing.observation.outcome == "fail"
 
 
-class NowAndThen(Fault):
-    """Every third end, whoever asks for it, ends nothing: a sequence that failed may pass when it is sent again."""
-
-    id = "now-and-then"
-
-    def ends(self, _call, _found, jobs, memory):
-        memory["ends"] = memory.get("ends", 0) + bool(jobs)
-        return [] if memory["ends"] % 3 == 0 else jobs
-
-
 def test_a_defect_that_comes_and_goes_is_told_in_few_calls_all_the_same():
-    wrong = explored(NowAndThen(), examples=60)
+    """Every second end ends nothing, whoever asks for it: what failed may pass when it is sent again."""
+    wrong = explored(seeded(f"{STATE}.ended!every-n-ignored#2"), examples=100)
     assert wrong.found.failing.observation.requirement == f"{STATE}.ended"
-    assert sorted(wrong.operations) == sorted([START, STOP, DESCRIBE])
+    assert len(wrong.operations) <= 4
 
 
 class RepeatsIds(InProcess):
@@ -314,7 +305,9 @@ def test_the_command_ends_with_0_where_nothing_goes_wrong(tmp_path):
 def test_the_printed_script_shows_the_wrong_answer_again(identifier, tmp_path):
     core = servers.core_of(seeded(f"{STATE}.{identifier}"))
     with running(core, admin=Admin(core)) as url:
-        ended = acs("explore", "--target", url, "--steps", 20, "--report-dir", tmp_path / "r", folder=tmp_path).without_traceback()
+        ended = acs(
+            "explore", "--target", url, "--steps", 20, "--report-dir", tmp_path / "r", folder=tmp_path
+        ).without_traceback()
         assert ended.code == 1
         assert "a finding" in ended.err
         finding = json.loads((tmp_path / "r" / "finding.json").read_text())
