@@ -39,7 +39,8 @@ from urllib.parse import urlsplit
 import measure
 
 from acs_conformance import requirement, spec_folder
-from acs_conformance.campaign import Campaign, Limits
+from acs_conformance.budget import Budget, Limits
+from acs_conformance.campaign import Campaign
 from acs_conformance.campaign_judge import judge_campaign
 from acs_conformance.cases import Plan, plan
 from acs_conformance.cases.render import Context
@@ -49,6 +50,7 @@ from acs_conformance.emulator.policy import Policy, variants
 from acs_conformance.emulator.server import running
 from acs_conformance.exchange import Recorder
 from acs_conformance.faults import Seed, catalogue
+from acs_conformance.guard import Guard
 from acs_conformance.http_sender import HttpSender
 from acs_conformance.message import RawRequest, RawResponse
 from acs_conformance.observation import Judgement
@@ -173,11 +175,11 @@ def _plan(url: str, tested: Plan, has_fault: bool, options: argparse.Namespace) 
         return any(observation.outcome == "fail" for observation in judgement.observations)
 
     sender = HttpSender(url, user_agent="benchmark")
+    guard = Guard(budget=Budget(Limits(max_seconds=options.max_seconds)))
     campaign = Campaign(
         [tested],
-        Recorder(sender, Signer(EMULATOR_CREDENTIALS, urlsplit(url).netloc)),
+        Recorder(sender, Signer(EMULATOR_CREDENTIALS, urlsplit(url).netloc), guard=guard),
         Context(run_id="bench", now=int(time.time())),
-        limits=Limits(max_seconds=options.max_seconds),
         until=shows_failure if has_fault else None,
     )
     campaign.run()

@@ -67,7 +67,7 @@ def main() -> None:
 
 def _run(url: str, depth: str, run_id: str, most: int) -> dict[str, float]:
     from acs_conformance import report
-    from acs_conformance.campaign import Limits
+    from acs_conformance.budget import Limits
     from acs_conformance.run import Options, Run, recorder_for
     from acs_conformance.store import Store
     from acs_conformance.target import EMULATOR_CREDENTIALS, Target
@@ -85,7 +85,7 @@ def _run(url: str, depth: str, run_id: str, most: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         start, cpu = time.perf_counter(), time.process_time()
         store = Store(Path(folder))
-        recorder, sender = recorder_for(chosen)
+        recorder, sender = recorder_for(chosen, guard=prepared.guard(chosen, Path(folder)))
         campaign = prepared.campaign(recorder, store)
         campaign.run()
         sender.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
-SCRIPTS = ["run_overhead.py", "against_schemathesis.py", "emulator_rate.py"]
+SCRIPTS = ["run_overhead.py", "against_schemathesis.py", "emulator_rate.py", "many_jobs.py"]
 
 
 def run(script, *arguments):
@@ -56,6 +56,14 @@ def test_the_rate_of_the_emulator_with_and_without_signature_checks():
     assert done.returncode == 0, done.stderr
     assert "ratio without / with signature checks" in done.stdout
     assert done.stdout.count("{'200': 40}") == 2
+
+
+def test_many_jobs_are_described_in_memory_and_in_a_file():
+    done = run("many_jobs.py", "--few", "2", "--many", "30", "--calls", "20", "--repeats", "1")
+    assert done.returncode == 0, done.stderr
+    for where in ("memory", "file"):
+        assert f"{where}: ratio many / few, describe" in done.stdout
+        assert f"{where}: a publisher joins, 30 jobs" in done.stdout
 
 
 # --- the soak ---------------------------------------------------------------------------------------------------------

@@ -220,7 +220,11 @@ def test_1_a_requirement_fails_and_the_hint_leads_back_to_it(tmp_path):
         (line,) = [line for line in ended.out.splitlines() if line.startswith("     again: ")]
         command = shlex.split(line.removeprefix("     again: "))
         assert command[0] == "acs-conformance"
+        replayed = acs(*command[1:], folder=tmp_path)
+        command = shlex.split(ended.report["findings"][0]["again"])
         again = acs(*command[1:], "--report-dir", "again", folder=tmp_path)
+    assert replayed.code == 1
+    assert "STILL FAILS: for the same cause" in replayed.out
     assert again.code == 1
     assert len(servers.report.load(tmp_path / "again")["exchanges"]) <= 5
 

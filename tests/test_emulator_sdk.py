@@ -205,3 +205,64 @@ def test_sdk_raises_the_documented_error_asynchronously(play):
     with pytest.raises(ClientException) as caught:
         asyncio.run(client(url).start_rtc_cloud_transcode_async(request(app_id="a.b")))
     assert caught.value.code == "InvalidParameter"
+
+
+# --- jobs that are described and stopped ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def life(acs_emulator):
+    """The emulator as the plugin gives it to client teams, a client of it, and a job that was started."""
+    key = acs_emulator.access_key
+    sdk = client(acs_emulator.url, key=key.access_key_id, secret=key.access_key_secret)
+    outputs = [output("one"), output("two", transcode_template="lld")]
+    return acs_emulator, sdk, sdk.start_rtc_cloud_transcode(request(output_params=outputs)).body.task_id
+
+
+def described(sdk, task):
+    answer = sdk.describe_rtc_cloud_transcode(models.DescribeRtcCloudTranscodeRequest(app_id="app-1", task_id=task))
+    return answer.body.task_info
+
+
+def test_sdk_describes_a_job(life):
+    _, sdk, task = life
+    info = described(sdk, task)
+    assert (info.app_id, info.channel_id, info.task_id, info.max_idle_time) == ("app-1", "channel", task, 600)
+    sub = info.input_param.single_sub_user_param
+    assert (sub.user_id, sub.stream_type, sub.source_type) == ("in", 0, 0)
+    outputs = [(each.channel_id, each.user_id, each.transcode_template) for each in info.output_params]
+    assert outputs == [("channel", "one", "lhd"), ("channel", "two", "lld")]
+    assert "e30" not in str(info.to_map())
+
+
+def test_sdk_sees_a_job_start_run_recover_and_end(life):
+    service, sdk, task = life
+    seen = [described(sdk, task).status]
+    service.advance(5)
+    service.join({"ChannelId": "channel", "InputParam.SingleSubUserParam.UserId": "in"})
+    service.advance(5000)
+    seen.append(described(sdk, task).status)
+    service.leave({"ChannelId": "channel", "InputParam.SingleSubUserParam.UserId": "in"})
+    seen.append(described(sdk, task).status)
+    service.advance(600)
+    seen.append(described(sdk, task).status)
+    assert seen == ["STARTING", "RUNNING", "RECOVERING", "STOPPED"]
+
+
+def test_sdk_stops_a_job(life):
+    service, sdk, task = life
+    stop = models.StopRtcCloudTranscodeRequest(app_id="app-1", task_id=task)
+    answer = sdk.stop_rtc_cloud_transcode(stop)
+    assert answer.body.request_id == answer.headers["x-acs-request-id"]
+    assert described(sdk, task).status == "STOPPED"
+    assert [job.id for job in service.jobs] == [task]
+
+
+def test_sdk_raises_an_error_for_a_job_that_there_is_not(life):
+    _, sdk, _ = life
+    with pytest.raises(ClientException) as caught:
+        described(sdk, "unknown")
+    assert (caught.value.status_code, caught.value.code) == (404, "NotFound")
+    with pytest.raises(ClientException) as caught:
+        sdk.stop_rtc_cloud_transcode(models.StopRtcCloudTranscodeRequest(app_id="app-1"))
+    assert (caught.value.status_code, caught.value.code) == (400, "MissingParameter")

@@ -17,7 +17,7 @@ from acs_conformance.campaign_judge import judge_campaign
 from acs_conformance.cases import plan
 from acs_conformance.cases.render import render
 from acs_conformance.emulator.core import Emulator, Settings
-from acs_conformance.emulator.fault import Fault
+from acs_conformance.emulator.fault import Fault, Refusal
 from acs_conformance.emulator.gateway import AccessKeys
 from acs_conformance.emulator.limits import Quota
 from acs_conformance.emulator.policy import Policy
@@ -188,6 +188,36 @@ def test_a_target_that_does_not_know_the_older_scheme_is_not_asked_about_it():
     assert ran.readings["v1.signature.accepted"] == "refused"
     assert {verdict for key, verdict in ran.verdicts.items() if key.startswith("v1.")} == {Verdict.NONE}
     assert sum(".v1." in exchange.case for exchange in ran.exchanges) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "says"),
+    [
+        ({"access_key_secret": "anotherSecret"}, "SignatureDoesNotMatch", "the secret is not that of the access key"),
+        ({"access_key_id": "nobody"}, "InvalidAccessKeyId.NotFound", "does not know the access key"),
+        ({"security_token": "another"}, "InvalidSecurityToken", "the security token has expired"),
+    ],
+    ids=["secret", "access key", "token"],
+)
+def test_credentials_that_are_wrong_are_no_failure_of_the_gateway(changes, code, says):
+    ran = Ran(emulator(), replace(KEYS, **changes))
+    assert ran.failed == set()
+    assert ran.code is ExitCode.INCONCLUSIVE
+    assert code in ran.campaign.stopped
+    assert says in ran.campaign.stopped
+    assert set(ran.readings.values()) == {"not observed"}
+    assert len(ran.exchanges) == 2
+
+
+def test_a_gateway_that_takes_one_scheme_only_fails_for_the_other_whatever_it_says():
+    class NoHeaders(Fault):
+        def refusal(self, envelope, refused, memory):  # noqa: ARG002
+            return refused or (wrong_signature if envelope.scheme == "v3" else None)
+
+    wrong_signature = Refusal(status=400, code="SignatureDoesNotMatch", message="x")
+    ran = Ran(emulator(fault=NoHeaders()))
+    assert "v3.signature.accepted" in ran.failed
+    assert ran.campaign.stopped == ""
 
 
 def test_without_a_token_its_check_is_not_asked():

@@ -29,7 +29,8 @@ class Vice:
 
 
 VICES = {
-    "accepts everything": Vice(servers.accepts_everything, 1, ("accepts invalid requests",), 100),
+    # What it says to have created is ended, too.
+    "accepts everything": Vice(servers.accepts_everything, 1, ("accepts invalid requests",), 130),
     "200 {}": Vice(servers.accepts_with_an_empty_object, 1, ("accepts invalid requests",), 100),
     "200 with an error code": Vice(servers.accepts_with_an_error_code, 1, ("valid requests", "200 Inv"), 20),
     "400 always": Vice(servers.refuses_everything, 1, ("valid requests were answered", "400 InvalidParameter"), 20),

@@ -195,7 +195,8 @@ def test_who_may_call_is_whoever_is_given(emulator):
 
 def test_descriptions_of_ones_own_are_served():
     with start_emulator(spec_root=Path(__file__).parent / "data" / "spec") as emulator:
-        assert set(emulator.descriptions) == {PARCEL}
+        assert PARCEL in emulator.descriptions
+        assert ACTION not in emulator.descriptions
         client = EmulatorClient(emulator)
         with pytest.raises(SelectionError, match=f"no operation is called '{ACTION}'"):
             client.call(ACTION)
@@ -233,3 +234,30 @@ def test_no_secret_is_shown(emulator):
         shown = repr((other, other.received, other.access_key, other._started_with))
     assert "verySecret" not in shown
     assert "Signature=" not in shown.replace("Signature=***", "")
+
+
+# --- the lives of what was created ------------------------------------------------------------------------------------
+
+
+def test_the_clock_of_jobs_is_moved_and_publishers_come_and_go(emulator, client):
+    task = client.call(ACTION, **VALID)["TaskId"]
+    status = lambda: client.call(f"Describe{ACTION[5:]}", AppId="a", TaskId=task)["TaskInfo"]["Status"]  # noqa: E731
+    seen = [status()]
+    emulator.join({"ChannelId": "c"})
+    emulator.advance(1000)
+    seen.append(status())
+    emulator.leave({"ChannelId": "c"})
+    emulator.advance(59)
+    seen.append(status())
+    emulator.advance(1)
+    seen.append(status())
+    assert seen == ["STARTING", "RUNNING", "RECOVERING", "STOPPED"]
+
+
+def test_nobody_leaves_who_has_not_joined(emulator, client):
+    emulator.join({"ChannelId": "c"})
+    with pytest.raises(UsageError, match="Leave with the same"):
+        emulator.leave()
+    emulator.reset()
+    with pytest.raises(UsageError, match="nobody has joined"):
+        emulator.leave({"ChannelId": "c"})

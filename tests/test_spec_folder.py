@@ -61,7 +61,8 @@ def test_each_requirement_belongs_to_a_statement_and_each_statement_leads_somewh
     requirement.check_statements(description)
     assert all(r.statements for r in requirement.derive(description))
     for statement in description.statements:
-        assert statement.requirements or statement.questions or statement.untestable, statement.id
+        leads = statement.requirements or statement.questions or statement.untestable or statement.elsewhere
+        assert leads, statement.id
 
 
 @by_operation
@@ -85,7 +86,7 @@ def test_requirements_point_at_the_line_that_states_them(description):
         text = lines[r.line - 1]
         if r.kind != "request":
             assert re.search(r'"\d+":|components|^    \w+:$', text), (r.id, text)
-        elif r.keyword == "content":
+        elif r.keyword == "content" or r.keyword in ("known", "same"):
             assert f"name: {r.path}" in text, (r.id, text)
         elif r.keyword in ("unique", "distinct", "equal"):
             assert f"relation: {r.keyword}" in text, (r.id, text)
@@ -187,6 +188,7 @@ APP_ID = """            pattern: ^[A-Za-z0-9_-]*$
 ELSEWHERE = """        - id: OutputParams[].ChannelId.unsupported
           question: Is an output to another channel refused, or taken without effect?
           breaks: OutputParams[].ChannelId.equal
+          may-differ: true
           readings: { no-effect: accept, refused: { refuse: [InvalidParameter] } }
 """
 IDLE_TIME = """          schema:
@@ -1090,7 +1092,7 @@ def test_a_keyword_of_an_answer_is_refused_or_becomes_a_requirement(copy, keywor
 
 def test_the_words_of_the_shared_traits_are_those_that_the_engine_knows():
     schema = json.loads((spec_folder.shipped_root() / "_common" / "rpc.schema.json").read_text(encoding="utf-8"))
-    assert set(schema["$defs"]["trait"]["enum"]) == set(trait.WORDS) - {"schema", "relation"}
+    assert set(schema["$defs"]["trait"]["enum"]) == set(trait.WORDS) - {"schema", "relation", "ended"}
 
 
 def test_a_member_of_a_request_may_be_a_reference(copy):

@@ -318,7 +318,22 @@ def test_a_run_ends_at_its_first_valid_request_with_the_same_words(acs, name):
     assert re.search(trouble.words, found["run"]["diagnosis"])
     assert "the plain valid request was answered" in found["run"]["diagnosis"]
     assert len(server.requests) <= 5
-    assert found["target"] == {"url": server.url, "kind": "staging", "option": "--profile staging"}
+    named = {"option": "--profile staging", "profile": "staging"}
+    assert found["target"] == {"url": server.url, "kind": "staging", **named}
+
+
+@pytest.mark.parametrize("name", ["wrong secret", "unknown key", "token that is missing"])
+def test_a_run_of_the_gateway_ends_with_the_same_words(acs, name):
+    trouble = TROUBLE[name]
+    with trouble.server() as server:
+        profile(server.url, *trouble.lines)
+        ended = acs("run", "gateway", "--profile", "staging", "--no-self-check", **(trouble.environ or {}))
+    assert ended.code == 3, ended.out + ended.err
+    assert ended.report["findings"] == []
+    assert re.search(trouble.words, ended.report["run"]["diagnosis"])
+    assert ended.report["run"]["diagnosis"] in ended.out
+    assert ended.report["run"]["counts"]["fail"] == 0
+    assert len(server.requests) <= 3
 
 
 def test_nobody_there_and_no_such_host(acs):
@@ -433,7 +448,7 @@ def test_the_example_of_production_is_read_and_refused(acs, monkeypatch):
     assert ended.code == 2
     assert "profile 'conformance' in" in ended.out
     assert (
-        "singapore.toml:6: at targets.singapore.url: 'https://live.ap-southeast-1.aliyuncs.com' is not on" in ended.err
+        "singapore.toml:9: at targets.singapore.url: 'https://live.ap-southeast-1.aliyuncs.com' is not on" in ended.err
     )
 
 

@@ -9,31 +9,31 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from acs_conformance import lifecycle
+from acs_conformance import lifecycle, threads
+from acs_conformance.answer import Answer
+from acs_conformance.budget import Exhausted, Unaffordable
 from acs_conformance.campaign_claims import absentees
 from acs_conformance.campaign_judge import ATTEMPTS, BROKEN
 from acs_conformance.cases import Plan
-from acs_conformance.cases.case import Case, Edit
-from acs_conformance.cases.context import simplest
+from acs_conformance.cases.case import Case
 from acs_conformance.cases.explain import explain
 from acs_conformance.cases.lifecycle import stranger_case
-from acs_conformance.cases.reduce import reduced
 from acs_conformance.cases.render import Context, render
+from acs_conformance.cases.smaller import smaller_case
 from acs_conformance.description import Description
 from acs_conformance.dispatch import Dispatcher, Rendered
 from acs_conformance.exchange import Recorder
-from acs_conformance.gateway_judge import is_pointless
-from acs_conformance.journal import Journal
+from acs_conformance.gateway_judge import is_locked_out, is_pointless
+from acs_conformance.journal import Journal, Shared
 from acs_conformance.judge import judge_exchange
 from acs_conformance.keeper import NothingToActOn
 from acs_conformance.observation import Judgement
 from acs_conformance.obstacle import obstacle_of, with_remedy
 from acs_conformance.record import Exchange
 from acs_conformance.trait import Memory
-from acs_conformance.wire import decode_query
 
 #: Requests in a row without any HTTP answer, after which nothing more is sent.
 _SILENT = 9
@@ -45,17 +45,15 @@ _ALL_REFUSED = 6
 _CONFIRMED = 15
 _EXPLAINING = 120
 
+#: Seconds for which a case may let a thing idle where that takes as long as it says.
+_LONGEST_WAIT_S = 60.0
+
 #: Kinds of cases that have to be accepted.
 VALID = ("opening", "accept", "sequence")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a run may spend; None: no limit."""
-
-    max_requests: int | None = None
-    max_seconds: float | None = None
-
+#: Why more invalid requests are not sent where each may create something that costs money.
+_SURPRISED = "not tested: an invalid request of this requirement was accepted"
 
 #: Called after each case: the case, its last judgement, cases done, cases planned.
 Progress = Callable[[Case, Judgement, int, int], None]
@@ -65,33 +63,40 @@ class Stopped(Exception):  # noqa: N818 - an end, not an error
     """The campaign ends early; the text says why."""
 
 
+@contextlib.contextmanager
+def _stopping() -> Iterator[None]:
+    """A limit that was reached ends the campaign."""
+    try:
+        yield
+    except Exhausted as end:
+        raise Stopped(str(end)) from None
+
+
 class Campaign:
     """One run of chosen cases against one target."""
 
     def __init__(
         self,
         plans: Sequence[Plan],
-        recorder: Recorder,
+        recorder: Recorder | Sequence[Recorder],
         context: Context,
         *,
         journal: Journal | None = None,
-        limits: Limits | None = None,
         beside: Iterable[Description] = (),
         progress: Progress | None = None,
         until: Callable[[Judgement], bool] | None = None,
         rendered: Rendered = render,
         sleep: Callable[[float], None] = time.sleep,
         wait: Callable[[float], float] | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare a run; nothing is sent.
 
         Args:
             plans: one for each operation, in the order in which they run.
-            recorder: sends and records.
+            recorder: sends and records; its guard says what may be spent. Several work at the same time, each in a
+                thread of its own.
             context: run, bindings and time of the requests.
             journal: where exchanges go.
-            limits: what may be spent.
             beside: operations that are called and not tested: that create or end what others act on.
             progress: told of each case.
             until: ends the run after the exchange for which it holds.
@@ -99,7 +104,6 @@ class Campaign:
             sleep: waits so many seconds.
             wait: lets so many seconds of the life of things go by, and says by how many their clock was moved to that
                 end; without it they are slept through.
-            clock: seconds that only go forward.
         """
         self.plans = tuple(plans)
         self.journal = journal if journal is not None else Journal()
@@ -110,24 +114,33 @@ class Campaign:
         self.stopped = ""
         #: Whether no connection to the target was ever made.
         self.is_unreachable = False
-        self._recorder = recorder
+        recorders = [recorder] if isinstance(recorder, Recorder) else list(recorder)
+        self._recorder = recorders[0]
         self._context = context
-        self._limits = limits or Limits()
         self._progress = progress
         self._until = until
-        self._clock = clock
-        self._start = clock()
-        self._dispatcher = Dispatcher(
-            self.descriptions,
-            recorder,
-            context,
-            self.journal,
-            rendered=rendered,
-            sleep=sleep,
-            wait=wait,
-            before=self._check_limits,
-            after=self._look_at,
-        )
+        #: Whether what is accepted costs, so that nothing is to be accepted without need.
+        guard = self._recorder.guard
+        self._is_frugal = guard is not None and guard.limits.max_jobs is not None
+        #: Requirements of which an invalid request was accepted.
+        self._surprising: set[str] = set()
+        self._can_move_time = wait is not None
+        self._shared = Shared(self.journal)
+        self._dispatchers = [
+            Dispatcher(
+                self.descriptions,
+                each,
+                context,
+                self._shared,
+                name=f"{name}." if len(recorders) > 1 else "",
+                rendered=rendered,
+                sleep=sleep,
+                wait=wait,
+                after=self._look_at,
+            )
+            for name, each in enumerate(recorders, 1)
+        ]
+        self._dispatcher = self._dispatchers[0]
         #: Case of the gateway -> the judgement on its last request.
         self._asked: dict[str, Judgement] = {}
         #: Exchanges of the journal that `resume` has looked at.
@@ -158,9 +171,11 @@ class Campaign:
     def close(self) -> None:
         """End everything that was created and is not known to have ended."""
         self._until = None
-        with contextlib.suppress(Stopped):
-            self._dispatcher.keeper.end_all()
+        for dispatcher in self._dispatchers:
+            with contextlib.suppress(Stopped, Exhausted, Unaffordable):
+                dispatcher.keeper.end_all()
 
+    @_stopping()
     def run_valid(self, plan: Plan, sent: Container[str] = ()) -> None:
         """Send what has to be accepted, unless it was `sent` before, and explain what is refused.
 
@@ -172,32 +187,67 @@ class Campaign:
         valid = [case for case in plan.cases if case.kind in VALID and case.id not in sent]
         judged: dict[str, Judgement] = {}
         try:
-            for case in valid:
-                judged[case.id] = self._run_case(case)
-                if case.kind == "opening" and not judged[case.id].is_right and not self._is_offered(plan.description):
+            opening = valid[:1] if valid and valid[0].kind == "opening" else []
+            for case in opening:
+                judgement = self._run_case(case, self._dispatcher)
+                if judgement is not None and not judgement.is_right and not self._is_offered(plan.description):
                     return
-                self._check_valid(case, judged)
-            self._explain(valid, judged)
+                self._take(case, judgement, judged)
+            others = valid[len(opening) :]
+            threads.each(others, self._dispatchers, lambda c, d: self._take(c, self._run_case(c, d), judged))
+            self._explain([case for case in valid if case.id in judged], judged)
         except NothingToActOn as reason:
             self.journal.skip(plan.description.operation, str(reason))
+        except Unaffordable:
+            return  # what is known has to do as an explanation
 
+    def _take(self, case: Case, judgement: Judgement | None, judged: dict[str, Judgement]) -> None:
+        if judgement is not None:
+            with self._shared.lock:
+                judged[case.id] = judgement
+                self._check_valid(case, judged)
+
+    @_stopping()
     def run_cases(self, cases: Iterable[Case]) -> None:
         """Send some cases.
 
         Raises:
             Stopped: the run ended early.
         """
+        alone: list[Case] = []
+        together: list[Case] = []
         for case in cases:
-            description = self.descriptions[case.operation]
-            if case.operation in self.journal.skipped:
-                continue
-            if description.checks is None or not is_pointless(
-                description, description.checks, case.id, self._asked, has_token=self._recorder.has_token
-            ):
-                try:
-                    self._run_case(case)
-                except NothingToActOn as reason:
-                    self.journal.skip(case.operation, str(reason))
+            (alone if self._has_to_be_alone(case) else together).append(case)
+        threads.each(together, self._dispatchers, self._run_one)
+        threads.each(alone, self._dispatchers[:1], self._run_one)
+
+    def _has_to_be_alone(self, case: Case) -> bool:
+        """Whether other cases at the same time would disturb it, or it them: by order, or by moving time."""
+        moves_time = any(edit.op in ("wait", "until") for step in case.steps for edit in step)
+        return self.descriptions[case.operation].checks is not None or (self._can_move_time and moves_time)
+
+    def _takes_too_long(self, case: Case) -> bool:
+        """Whether a case waits longer than anybody would, at a target whose time nobody can move."""
+        waits = [edit.value for step in case.steps for edit in step if edit.op == "wait"]
+        return not self._can_move_time and any(wait > _LONGEST_WAIT_S for wait in waits)
+
+    def _run_one(self, case: Case, dispatcher: Dispatcher) -> None:
+        description = self.descriptions[case.operation]
+        checks = description.checks
+        if case.operation in self.journal.skipped or self._takes_too_long(case):
+            return
+        if checks is not None and is_pointless(
+            description, checks, case.id, self._asked, has_token=self._recorder.has_token
+        ):
+            return
+        try:
+            judgement = self._run_case(case, dispatcher)
+        except NothingToActOn as reason:
+            with self._shared.lock:
+                self.journal.skip(case.operation, str(reason))
+            return
+        if judgement is not None and checks is not None and is_locked_out(description, checks, self._asked):
+            raise self._obstructed(case, judgement.answer)
 
     def _is_offered(self, description: Description) -> bool:
         """Whether the target knows an operation at all; one that every target has to offer is not asked for."""
@@ -221,13 +271,16 @@ class Campaign:
         self._looked_at = len(self.journal.exchanges)
         judged = self._dispatcher.resume(added)
         self._asked |= {e.case: j for e, j in judged if self.descriptions[e.operation].checks is not None}
+        cases = self.cases if self._is_frugal else {}
+        self._surprising |= {cases[e.case].requirement for e, j in judged if _is_surprise(cases.get(e.case), j)}
 
-    def tried(self, case: Case, first: int = 0) -> tuple[Judgement, int]:
+    def tried(self, case: Case, first: int = 0, dispatcher: Dispatcher | None = None) -> tuple[Judgement, int]:
         """Try a case: again while it is throttled, and twice more where the answer is broken.
 
         Args:
             case: what to send.
             first: number of the first attempt.
+            dispatcher: sends it; None: the first one.
 
         Returns:
             The judgement that counts, and the number of the last attempt.
@@ -235,52 +288,58 @@ class Campaign:
         Raises:
             Stopped: the run ended early.
         """
-        judgement, attempt = self._dispatcher.attempt(case, first)
+        dispatcher = dispatcher or self._dispatcher
+        judgement, attempt = dispatcher.attempt(case, first)
         broken = judgement.is_right is None and judgement.answer.kind == "broken"
         count = 1 if broken else 0
         while broken and attempt + 1 < first + ATTEMPTS and count < BROKEN:
-            latest, attempt = self._dispatcher.attempt(case, attempt + 1)
+            latest, attempt = dispatcher.attempt(case, attempt + 1)
             count += latest.is_right is None and latest.answer.kind == "broken"
             judgement = latest if latest.answer.kind != "broken" else judgement
         return judgement, attempt
 
     # --- one case ---------------------------------------------------------------------------------------------------
 
-    def _run_case(self, case: Case) -> Judgement:
-        judgement, attempt = self.tried(case)
-        self._confirm(case, judgement, attempt)
-        self._done += 1
-        if self._progress is not None:
-            self._progress(case, judgement, self._done, sum(len(plan.cases) for plan in self.plans))
-        self._check_everything_accepted(case, judgement)
+    def _run_case(self, case: Case, dispatcher: Dispatcher) -> Judgement | None:
+        """Send a case; None where nothing is left to be spent on it."""
+        if self._is_frugal and case.kind == "reject" and case.requirement in self._surprising:
+            reason = _SURPRISED
+        else:
+            try:
+                return self._decide(case, dispatcher)
+            except Unaffordable as lack:
+                reason = str(lack)
+        with self._shared.lock:
+            self.journal.leave(case.id, reason)
+            self._done += 1
+        return None
+
+    def _decide(self, case: Case, dispatcher: Dispatcher) -> Judgement:
+        judgement, attempt = self.tried(case, 0, dispatcher)
+        if _is_surprise(case, judgement):
+            self._surprising.add(case.requirement)
+        if not (self._is_frugal and judgement.is_accepted):
+            with contextlib.suppress(Unaffordable):
+                self._confirm(case, judgement, attempt, dispatcher)
+        with self._shared.lock:
+            self._done += 1
+            if self._progress is not None:
+                self._progress(case, judgement, self._done, sum(len(plan.cases) for plan in self.plans))
+            self._check_everything_accepted(case, judgement)
         return judgement
 
-    def _confirm(self, case: Case, judgement: Judgement, attempt: int) -> None:
+    def _confirm(self, case: Case, judgement: Judgement, attempt: int, dispatcher: Dispatcher) -> None:
         """Send the first failure of a requirement once more: never to outvote it, only to learn its rate."""
         if judgement.is_right is not False or case.signing:  # a check of the gateway is no matter of chance
             return
         failed = next(o.requirement for o in judgement.observations if o.outcome == "fail")
         if failed not in self._confirmed and len(self._confirmed) < _CONFIRMED:
             self._confirmed.add(failed)
-            self._dispatcher.attempt(case, attempt + 1)
-            smaller = self._smaller(case)
+            dispatcher.attempt(case, attempt + 1)
+            smaller = smaller_case(self.descriptions[case.operation], case, self._context)
             if smaller is not None:
-                self.journal.add_case(smaller)
-                self._dispatcher.attempt(smaller, 0)
-
-    def _smaller(self, case: Case) -> Case | None:
-        """A case that is judged like this one and smaller, made without sending anything; None if it is small."""
-        if case.kind != "wild":
-            return simplest(case)
-        description = self.descriptions[case.operation]
-        plain = Case(id=f"{case.id}~plain", operation=case.operation, kind="wild", steps=((),), aspects=())
-        base = render(description, plain, 0, self._context)
-        pairs = reduced(
-            description, tuple((name, text) for name, text in case.edits[0].value), dict(decode_query(base.query)[0])
-        )
-        identifier = f"{case.id}~smallest"
-        edit = Edit("whole", (), [list(pair) for pair in pairs])
-        return replace(case, id=identifier, aspects=(identifier,), steps=((edit,),))
+                self._shared.add_case(smaller)
+                dispatcher.attempt(smaller, 0)
 
     # --- explaining -------------------------------------------------------------------------------------------------
 
@@ -310,15 +369,6 @@ class Campaign:
         if self._until is not None and self._until(judgement):
             raise Stopped("what was looked for was found")
 
-    def _check_limits(self, case: Case) -> None:
-        if case.kind == "cleanup":
-            return  # what was created is ended, whatever it costs
-        limits = self._limits
-        if limits.max_requests is not None and len(self.journal.exchanges) >= limits.max_requests:
-            raise Stopped(f"the limit of {limits.max_requests} requests was reached")
-        if limits.max_seconds is not None and self._clock() - self._start >= limits.max_seconds:
-            raise Stopped(f"the limit of {limits.max_seconds:g} seconds was reached")
-
     def _check_silence(self, exchange: Exchange, is_unreachable: bool) -> None:
         self._silent = self._silent + 1 if exchange.response is None else 0
         answered = any(earlier.response is not None for earlier in self.journal.exchanges)
@@ -338,8 +388,7 @@ class Campaign:
         if case.kind == "opening" and acts_on is not None and is_elsewhere:
             raise NothingToActOn(f"the plain valid request was answered {answer}")
         if case.kind == "opening" and (is_elsewhere or (answer.is_foreign and not self._knows_the_contract(case))):
-            found = obstacle_of(self.descriptions[case.operation], self.journal.exchanges[-1])
-            raise Stopped(f"the plain valid request was answered {answer}{f': {found.says}' if found else ''}")
+            raise self._obstructed(case, answer)
         answers = {str(other.answer) for other in judged.values()}
         if (
             len(judged) >= _ALL_REFUSED
@@ -347,6 +396,11 @@ class Campaign:
             and not any(other.is_accepted for other in judged.values())
         ):
             raise Stopped(f"{len(judged)} of {len(judged)} valid requests were answered {judgement.answer}")
+
+    def _obstructed(self, case: Case, answer: Answer) -> Stopped:
+        """The end of a run that something is in the way of, as its last exchange shows."""
+        found = obstacle_of(self.descriptions[case.operation], self.journal.exchanges[-1])
+        return Stopped(f"the plain valid request was answered {answer}{f': {found.says}' if found else ''}")
 
     def _knows_the_contract(self, opening: Case) -> bool:
         """Whether the target refuses an invalid request as documented: then what it said to a valid one is its own."""
@@ -366,3 +420,8 @@ class Campaign:
         self._surprises += judgement.is_accepted
         if self._rejects == self._surprises == _ALL_ACCEPTED:
             raise Stopped(f"{_ALL_ACCEPTED} of {_ALL_ACCEPTED} invalid requests were accepted")
+
+
+def _is_surprise(case: Case | None, judgement: Judgement) -> bool:
+    """Whether what had to be refused was accepted."""
+    return case is not None and case.kind == "reject" and judgement.is_accepted

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from acs_conformance.description import Description
-from acs_conformance.gateway_judge import is_stand_in
+from acs_conformance.gateway_judge import is_locked_out, is_stand_in
 from acs_conformance.observation import Judgement, Observation
 from acs_conformance.record import Exchange
 
@@ -60,6 +60,20 @@ def absentees(
     return found
 
 
+def locked_out(
+    descriptions: Mapping[str, Description], exchanges: list[Exchange], judgements: Mapping[int, Judgement]
+) -> list[str]:
+    """The gateways that let nobody in, so that what they refuse shows nothing."""
+    return [
+        name
+        for name, description in descriptions.items()
+        if description.checks is not None
+        and is_locked_out(
+            description, description.checks, {e.case: judgements[e.number] for e in exchanges if e.operation == name}
+        )
+    ]
+
+
 def _is_same_answer(one: Judgement, other: Judgement) -> bool:
     def words(judgement: Judgement) -> tuple[object, ...]:
         answer = judgement.answer
@@ -105,23 +119,24 @@ def availability(
     unstable: list[str],
 ) -> Iterator[Observation]:
     """Whether each operation answers at all, and below 500."""
-    broken = [
-        next(e for e in reversed(exchanges) if e.case == name and judgements[e.number].answer.kind == "broken")
-        for name in unstable
-    ]
+    shaken: dict[str, list[Exchange]] = defaultdict(list)
+    for name in unstable:
+        # The operation that broke, which another one's case may have called.
+        last = [e for e in exchanges if e.case == name and judgements[e.number].answer.kind == "broken"][-1]
+        shaken[last.operation].append(last)
     for operation, description in descriptions.items():
         key = description.id("availability")
         mine = [exchange for exchange in exchanges if exchange.operation == operation]
-        shaken = [exchange for exchange in broken if exchange.operation == operation]
         for exchange in mine:
             if judgements[exchange.number].answer.kind != "broken":  # a stale connection is neither
                 yield Observation(requirement=key, outcome="pass", exchange=exchange.number)
-        for last in shaken:
+        count = len(shaken[operation])
+        for last in shaken[operation]:
             yield Observation(
                 requirement=key,
-                outcome="fail" if len(shaken) >= UNRELIABLE else "inconclusive",
+                outcome="fail" if count >= UNRELIABLE else "inconclusive",
                 exchange=last.number,
-                received=f"{judgements[last.number].answer} to {len(shaken)} of {len(mine)} requests, not again",
+                received=f"{judgements[last.number].answer} to {count} of {len(mine)} requests, not again",
                 allowed="any documented answer below 500",
                 cause="now and then no answer or 5xx",
             )

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from acs_conformance.campaign_claims import ReadingRecord, absentees, availability, readings, repeated
+from acs_conformance.campaign_claims import ReadingRecord, absentees, availability, locked_out, readings, repeated
 from acs_conformance.cases.case import Case, requirement_of
 from acs_conformance.description import Description, Json
 from acs_conformance.judge import identifiers, judge_exchange
 from acs_conformance.observation import Judgement, Observation
 from acs_conformance.record import STALE, Exchange
-from acs_conformance.things import Things
+from acs_conformance.things import Things, times
 from acs_conformance.trait import Memory, claims
 from acs_conformance.wire import decode
 
@@ -58,6 +58,9 @@ class CampaignJudgement:
     absent: frozenset[str] = frozenset()
     #: What is left alone, and why.
     notes: tuple[str, ...] = field(default=())
+    #: Kind of thing -> accepted requests that created one, and things that are known to have ended.
+    created: Mapping[str, int] = field(default_factory=dict)
+    ended: Mapping[str, int] = field(default_factory=dict)
 
 
 def memory_of(descriptions: Mapping[str, Description], judged: Iterable[tuple[Exchange, Judgement]]) -> Memory:
@@ -83,10 +86,14 @@ def judge_campaign(
         exchanges: all of them; the order of their numbers counts, not the order in which they come.
     """
     exchanges = sorted(exchanges, key=lambda exchange: exchange.number)
-    judgements = _judgements(descriptions, exchanges)
+    judgements, things = _judgements(descriptions, exchanges)
+    created, ended = _created_and_ended(descriptions, exchanges, judgements, things)
     absent = absentees(descriptions, exchanges, judgements)
     exchanges = [exchange for exchange in exchanges if cases[exchange.case].operation not in absent]
-    observations = [o for exchange in exchanges for o in judgements[exchange.number].observations]
+    # What lets nobody in leaves undecided what it seemed to fail; what ends the run tells why.
+    locked = locked_out(descriptions, exchanges, judgements)
+    telling = [exchange for exchange in exchanges if exchange.operation not in locked]
+    observations = [o for exchange in telling for o in judgements[exchange.number].observations]
     grouped: dict[str, list[Exchange]] = defaultdict(list)
     for exchange in exchanges:
         grouped[exchange.case].append(exchange)
@@ -98,7 +105,7 @@ def judge_campaign(
     )
     for identifier, group in grouped.items():
         result, broken = _case_result(cases[identifier], group, judgements)
-        if not has_answered:
+        if not has_answered or group[-1].operation in locked:
             reason = group[-1].failure or str(judgements[group[-1].number].answer)
             result, broken = replace(result, status="inconclusive", reason=reason), 0
         results[identifier] = result
@@ -115,14 +122,35 @@ def judge_campaign(
         judgements=judgements,
         results=results,
         observations=tuple(observations),
-        readings=tuple(readings(descriptions, exchanges, judgements)),
+        readings=tuple(readings(descriptions, telling, judgements)),
         unstable=tuple(unstable),
         absent=frozenset(absent),
         notes=tuple(absent.values()),
+        created=created,
+        ended=ended,
     )
 
 
-def _judgements(descriptions: Mapping[str, Description], exchanges: list[Exchange]) -> dict[int, Judgement]:
+def _created_and_ended(
+    descriptions: Mapping[str, Description],
+    exchanges: list[Exchange],
+    judgements: Mapping[int, Judgement],
+    things: Things,
+) -> tuple[dict[str, int], dict[str, int]]:
+    """What a campaign has left behind, by kind, as it stands after the last exchange."""
+    created: dict[str, int] = {}
+    for exchange in exchanges:
+        creates = descriptions[exchange.operation].creates
+        if creates is not None:
+            created.setdefault(creates.thing, 0)
+            created[creates.thing] += judgements[exchange.number].is_accepted
+    over = things.over(max((times(exchange)[1] for exchange in exchanges), default=0.0))
+    return created, {kind: over[kind] for kind in created}
+
+
+def _judgements(
+    descriptions: Mapping[str, Description], exchanges: list[Exchange]
+) -> tuple[dict[int, Judgement], Things]:
     """Each exchange judged with what the whole campaign knows of identifiers, and with the names in use before it."""
     first = {e.number: judge_exchange(descriptions[e.operation], e, Memory()) for e in exchanges}
     works = memory_of(descriptions, ((exchange, first[exchange.number]) for exchange in exchanges)).works
@@ -148,7 +176,7 @@ def _judgements(descriptions: Mapping[str, Description], exchanges: list[Exchang
         if description.acts_on is not None:
             things.learn(description, exchange, judgement)
         final[exchange.number] = judgement
-    return final
+    return final, things
 
 
 def _case_result(case: Case, group: list[Exchange], judgements: Mapping[int, Judgement]) -> tuple[CaseResult, int]:
@@ -225,7 +253,7 @@ def _broken_observation(
     """A case that breaks the target again and again fails its requirement, or availability where it has none."""
     last = next(e for e in reversed(group) if judgements[e.number].answer.kind == "broken")
     judgement = judgements[last.number]
-    description = descriptions[last.operation]  # which a case of several operations need not be named for
+    description = descriptions[last.operation]
     key = description.id("availability")
     if judgement.expectation.is_reject:
         key = description.id(judgement.expectation.violations[0].key) if judgement.expectation.violations else key

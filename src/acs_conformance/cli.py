@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from acs_conformance import (
+    cli_cleanup,
     cli_completion,
     cli_deviations,
     cli_evidence,
@@ -162,8 +163,31 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
     metavar="N",
     help="Exceed the gateway's quota by up to N requests that the operation refuses.",
 )
+@click.option(
+    "--max-jobs",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Have no more than N requests accepted that create something; with 0 send only what has to be refused. "
+    "Required for targets that are not on this machine.",
+)
+@click.option(
+    "--max-surprises",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="When no job is left, go on with what has to be refused until N of it were accepted.",
+)
 @click.option("--max-requests", type=click.IntRange(min=1), help="Send no more than this.")
 @click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Stop sending after this.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1, max=64),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Have up to N requests under way at the same time.",
+)
 @click.option(
     "--only",
     metavar="ID-GLOB",
@@ -187,7 +211,14 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
 @click.option("--run-id", help="Reproduce the identifiers of an earlier run: 1 to 12 lower-case letters and digits.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
 @click.option("--baseline", type=click.Path(path_type=Path), help="An earlier report.json: a changed reading fails.")
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text for people, or JSON for programs.",
+)
 @click.option("-q", "--quiet", "is_quiet", is_flag=True, help="Only a line for each finding, and the verdict.")
 @click.option(
     "-v", "--verbose", "is_verbose", is_flag=True, help="Each case as it is judged, and everything at the end."
@@ -206,8 +237,11 @@ def run(
     wild: int | None,
     signature: str | None,
     burst: int,
+    max_jobs: int | None,
+    max_surprises: int,
     max_requests: int | None,
     max_seconds: float | None,
+    concurrency: int,
     only: str | None,
     allowed: tuple[str, ...],
     deviations_file: Path | None,
@@ -234,11 +268,12 @@ def run(
       acs-conformance run OPERATION --target http://127.0.0.1:8080 --depth quick
       acs-conformance run gateway --target http://127.0.0.1:8080 --signature v1
       acs-conformance run --profile staging --allow-inconclusive '*.unique'
+      acs-conformance run --profile production --max-jobs 40
       acs-conformance run --only '*.Name.*' --seed 7
       acs-conformance run --quiet --format json > result.json
       acs-conformance run --only 'OPERATION.Name.pattern#U+0020'
     """  # noqa: D301 - click reads the backspace as "keep these lines"
-    from acs_conformance.campaign import Limits
+    from acs_conformance.budget import Limits
     from acs_conformance.profile import load, load_deviations
     from acs_conformance.run import Options, Run
 
@@ -254,44 +289,29 @@ def run(
         wild=wild,
         signature=cast("Scheme", signature or (profile and profile.signature) or "v3"),
         burst=burst,
+        concurrency=concurrency,
         only=only,
         allowed=allowed,
         deviations=load_deviations(deviations_file) if deviations_file is not None else (),
         run_id=run_id,
-        limits=Limits(max_requests=max_requests, max_seconds=max_seconds),
+        limits=Limits(
+            max_jobs=max_jobs, max_surprises=max_surprises, max_requests=max_requests, max_seconds=max_seconds
+        ),
         baseline=baseline,
         has_self_check=self_check,
         spec_root=spec_root,
     )
     prepared = Run(options)
     if dry_run:
-        return _dry_run(prepared)
+        from acs_conformance.cli_dry_run import show
+
+        return show(prepared)
     return _execute(prepared, options, report_dir, Voice(is_quiet, is_verbose, style == "json"))
-
-
-def _dry_run(prepared: Run) -> int:
-    from acs_conformance.cases.render import render
-    from acs_conformance.exchange import redacted
-    from acs_conformance.findings import curl
-
-    requests = 0
-    for plan in prepared.plans:
-        for case in plan.cases:
-            click.echo(f"# {case.id}")
-            for step in range(len(case.steps)):
-                request = render(plan.description, case, step, prepared.context_without_secrets)
-                click.echo(curl(redacted(plan.description, request)[0]))
-                requests += 1
-    valid = sum(len(c.steps) for p in prepared.plans for c in p.cases if c.kind in ("opening", "accept", "sequence"))
-    click.echo(
-        f"{requests} requests, of which a conforming target accepts at least {valid}; nothing was sent", err=True
-    )
-    return 0
 
 
 def _execute(prepared: Run, options: Options, report_dir: Path | None, voice: Voice) -> int:
     from acs_conformance import report as reports
-    from acs_conformance.run import reached, recorder_for
+    from acs_conformance.run import reached, recorders_for
     from acs_conformance.store import Store
 
     with reached(options, prepared.served) as chosen:
@@ -299,9 +319,10 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None, voice: Vo
         if (folder / "journal.jsonl").exists():
             raise UsageError(f"{folder} holds the journal of an earlier run; choose another --report-dir")
         store = Store(folder)
-        recorder, sender = recorder_for(chosen, options.signature)
+        guard = prepared.guard(chosen, folder)
+        recorders, senders = recorders_for(chosen, options.signature, guard, options.concurrency)
         watch = voice.watch()
-        campaign = prepared.campaign(chosen, recorder, store, _progress(prepared, chosen, store, folder, watch))
+        campaign = prepared.campaign(chosen, recorders, store, _progress(prepared, chosen, store, folder, watch))
         is_complete = False
         try:
             with _interruptible():
@@ -311,7 +332,11 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None, voice: Vo
             campaign.stopped = "interrupted"
         finally:
             watch(None, None, 0, 0)
-            sender.close()
+            with _interruptible():
+                cli_cleanup.stop_jobs(prepared, recorders[0], folder)
+            for sender in senders:
+                sender.close()
+            guard.close()
             if campaign.stopped:
                 store.stop(campaign.stopped)
             outcome = prepared.outcome(chosen, store, is_complete=is_complete)
@@ -366,6 +391,7 @@ def _progress(prepared: Run, chosen: Target, store: Store, folder: Path, watch: 
 
 
 for _command in (
+    cli_cleanup.cleanup,
     cli_deviations.accept,
     cli_evidence.export,
     cli_evidence.replay,

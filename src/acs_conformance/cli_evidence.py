@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from acs_conformance import cli_completion
 from acs_conformance.cli_proof import spec_option
 from acs_conformance.errors import UsageError
 
@@ -28,14 +29,27 @@ _HEADLINES = {"fails": "STILL FAILS", "passes": "NO LONGER FAILS", "inconclusive
 
 @click.command()
 @click.argument("report", type=_REPORT)
-@click.argument("failures", nargs=-1, metavar="[FAILURE-ID]...")
+@click.argument("failures", nargs=-1, metavar="[FAILURE-ID]...", shell_complete=cli_completion.findings)
 @click.option("--all", "all_", is_flag=True, help="Every finding of the report.")
 @click.option("--target", "target_url", metavar="URL", help="Send to this address, not to the target of the report.")
-@click.option("--profile", "profile_name", metavar="NAME_OR_FILE", help="Send to this target.")
+@click.option(
+    "--profile",
+    "profile_name",
+    metavar="NAME_OR_FILE",
+    shell_complete=cli_completion.profiles,
+    help="Send to this target.",
+)
 @click.option(
     "--times", type=click.IntRange(1, 1000), help="How often; without it as often as the recorded rate takes, up to 20."
 )
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text for people, or JSON for programs.",
+)
 @spec_option
 def replay(
     report: Path,
@@ -58,7 +72,7 @@ def replay(
     \b
     Examples:
       acs-conformance replay reports/today
-      acs-conformance replay reports/today AppId.maxLength
+      acs-conformance replay reports/today Name.maxLength
       acs-conformance replay report.json OPERATION.Name.pattern~3f2a1c --target http://127.0.0.1:8080
       acs-conformance replay reports/today --all --format json
     """  # noqa: D301 - click reads the backspace as "keep these lines"
@@ -66,7 +80,12 @@ def replay(
     from acs_conformance.report.failure import Failures
 
     loaded = reports.load(report)
-    chosen = [Failures(loaded).find(name) for name in _chosen(report, loaded, failures, all_=all_)]
+    names = _chosen(report, loaded, failures, all_=all_, remedy="Name some, or all by --all")
+    known = Failures(loaded)
+    chosen = [known.find(name) for name in names]
+    if not chosen:
+        click.echo("[]" if style == "json" else "the report has no findings")
+        return _PASSES
     options = _options(loaded, target_url, profile_name, spec_root)
     replays = _replayed(loaded, chosen, options, times, is_elsewhere=bool(target_url or profile_name))
     if style == "json":
@@ -78,12 +97,12 @@ def replay(
     return next((code for code in (_FAILS, _INCONCLUSIVE) if code in codes), _PASSES)
 
 
-def _chosen(path: Path, report: Mapping[str, Any], given: Sequence[str], *, all_: bool) -> list[str]:
+def _chosen(path: Path, report: Mapping[str, Any], given: Sequence[str], *, all_: bool, remedy: str) -> list[str]:
     """The names of the findings that are meant."""
     known = [finding["id"] for finding in report["findings"]]
     if given and all_:
         raise UsageError("--all is every finding; leave out the FAILURE-IDs or --all.")
-    if not known:
+    if not known and not all_:
         raise UsageError(f"{path}: the report has no findings; nothing failed in that run.")
     if given:
         return list(given)
@@ -91,7 +110,7 @@ def _chosen(path: Path, report: Mapping[str, Any], given: Sequence[str], *, all_
         return known
     lines = "".join(f"\n  {name}" for name in known[:40])
     more = f"\n  and {len(known) - 40} more" if len(known) > 40 else ""
-    raise UsageError(f"{path} has {len(known)} findings. Name some, or all by --all:{lines}{more}")
+    raise UsageError(f"{path} has {len(known)} findings. {remedy}:{lines}{more}")
 
 
 def _options(report: Mapping[str, Any], url: str | None, profile_name: str | None, root: Path | None) -> Options:
@@ -171,8 +190,14 @@ def _show(each: Replay) -> None:
 
 @click.command()
 @click.argument("report", type=_REPORT)
-@click.argument("failure", required=False, metavar="[FAILURE-ID]")
-@click.option("--format", "style", type=click.Choice(["har", "allure", "curl", "python"]), required=True)
+@click.argument("failure", required=False, metavar="[FAILURE-ID]", shell_complete=cli_completion.findings)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["har", "allure", "curl", "python"]),
+    required=True,
+    help="What is made, as told above.",
+)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Where it goes, not the terminal; for allure a folder."
 )
@@ -185,8 +210,8 @@ def export(report: Path, failure: str | None, style: str, output: Path | None) -
     \b
     Examples:
       acs-conformance export reports/today --format allure -o allure-results
-      acs-conformance export reports/today AppId.maxLength --format curl | bash
-      acs-conformance export reports/today AppId.maxLength --format har -o finding.har
+      acs-conformance export reports/today Name.maxLength --format curl | bash
+      acs-conformance export reports/today Name.maxLength --format har -o finding.har
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     from acs_conformance import report as reports
     from acs_conformance.report import allure, har, scripts
@@ -201,7 +226,8 @@ def export(report: Path, failure: str | None, style: str, output: Path | None) -
         return
     finding = None
     if style != "har" or failure is not None:
-        (name,) = _chosen(report, loaded, [failure] if failure is not None else [], all_=False)
+        given = [failure] if failure is not None else []
+        (name,) = _chosen(report, loaded, given, all_=False, remedy="Name one")
         finding = Failures(loaded).find(name)
     if finding is None:
         text = har.render(loaded)

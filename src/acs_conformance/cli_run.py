@@ -1,6 +1,6 @@
 """What a run shows while it goes on and at its end, by what its user asked for and where it is shown.
 
-In: `Voice`: quiet, verbose or neither, as text or JSON. Out: a table that lives on a terminal, lines elsewhere, on
+In: `Voice`: quiet, verbose or neither, as text or JSON. Out: a table that is redrawn on a terminal, lines elsewhere, on
 standard error; and the result on standard output.
 """
 
@@ -12,7 +12,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,8 @@ import click
 from acs_conformance.cli_progress import shown
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import RenderableType
+    from rich.progress import Progress
 
     from acs_conformance.cases.case import Case
     from acs_conformance.observation import Judgement
@@ -138,20 +139,17 @@ class _Table:
     """A row for each operation: cases done, right, wrong and undecided; below it the latest failures."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
         self._counts: dict[str, Counter[str]] = {}
         self._failures: list[str] = []
         self._now = ""
         self._done = self._planned = 0
         self._start = self._drawn = time.monotonic()
-        self._live = Live(console=Console(stderr=True), transient=True, auto_refresh=False)
-        self._live.start()
+        self._board = _board(self._lines)
+        self._board.start()
 
     def __call__(self, case: Case | None, judgement: Judgement | None, done: int, planned: int) -> None:
         if case is None:
-            self._live.stop()
+            self._board.stop()
             return
         self._done, self._planned, self._now = done, planned, case.id
         if judgement is not None:
@@ -161,24 +159,34 @@ class _Table:
         now = time.monotonic()
         if now - self._drawn >= _EVERY_S:
             self._drawn = now
-            self._live.update(self._table(), refresh=True)
+            self._board.refresh()
 
-    def _table(self) -> Group:
+    def _lines(self) -> Iterator[RenderableType]:
         from rich import box
-        from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=box.SIMPLE, expand=False)
+        elapsed_s = time.monotonic() - self._start
+        table = Table(box=box.SIMPLE, title=f"{self._done:,} of {self._planned:,} cases, {elapsed_s:.0f} s")
         table.add_column("operation", overflow="ellipsis", no_wrap=True)
         for name, style in (("cases", ""), ("right", "green"), ("wrong", "red"), ("undecided", "yellow")):
             table.add_column(name, justify="right", style=style)
         for operation, counts in self._counts.items():
             numbers = [f"{counts[name]:,}" for name in ("right", "WRONG", "undecided")]
             table.add_row(Text(operation), f"{counts.total():,}", *numbers)
-        elapsed_s = time.monotonic() - self._start
-        table.title = f"{self._done:,} of {self._planned:,} cases, {elapsed_s:.0f} s"
-        lines = [Text(f"✗ {name}", style="red") for name in self._failures] + [Text(f"… {self._now}", style="dim")]
-        for line in lines:
-            line.no_wrap, line.overflow = True, "ellipsis"
-        return Group(table, *lines)
+        yield table
+        for failure in self._failures:
+            yield Text(f"✗ {failure}", style="red", no_wrap=True, overflow="ellipsis")
+        yield Text(f"… {self._now}", style="dim", no_wrap=True, overflow="ellipsis")
+
+
+def _board(lines: Callable[[], Iterator[RenderableType]]) -> Progress:
+    """What redraws lines in their place on standard error, and leaves nothing behind."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    class Board(Progress):
+        def get_renderables(self) -> Iterator[RenderableType]:
+            return lines()
+
+    return Board(console=Console(stderr=True), transient=True, auto_refresh=False)

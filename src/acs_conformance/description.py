@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal, cast
 
-from acs_conformance.gateway_checks import Checks
+from acs_conformance.gateway_checks import Checks, Diagnosis
 
 #: Names and list positions from the root of a request document.
 Location = tuple[str | int, ...]
@@ -226,17 +226,6 @@ class ActsOn:
     ender: Description | None = None
     #: Whether a target has to offer the operation, or may do without.
     is_demanded: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    """What some answers of a gateway to a well signed request say about the set-up of a run."""
-
-    #: In a word, such as "clock".
-    about: str
-    #: Patterns of Code; a trailing * stands for any ending.
-    codes: tuple[str, ...]
-    says: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from acs_conformance.cases.case import Case
 from acs_conformance.cases.render import Context
 from acs_conformance.description import Description
 from acs_conformance.exchange import Recorder
-from acs_conformance.journal import Journal
+from acs_conformance.journal import Shared
 from acs_conformance.judge import judge_exchange
 from acs_conformance.keeper import Keeper
 from acs_conformance.message import RawRequest, header
@@ -46,12 +46,12 @@ class Dispatcher:
         descriptions: Mapping[str, Description],
         recorder: Recorder,
         context: Context,
-        journal: Journal,
+        shared: Shared,
         *,
+        name: str,
         rendered: Rendered,
         sleep: Callable[[float], None],
         wait: Callable[[float], float] | None,
-        before: Callable[[Case], None],
         after: Callable[[Exchange, Judgement, bool], None],
     ) -> None:
         """Prepare; nothing is sent.
@@ -60,40 +60,40 @@ class Dispatcher:
             descriptions: every operation that may be called.
             recorder: sends and records.
             context: run, bindings and time of the requests.
-            journal: where exchanges go.
+            shared: what it shares with the others.
+            name: tells what it has created from what others have.
             rendered: makes the requests.
             sleep: waits so many seconds.
             wait: lets so many seconds of the life of things go by, or None where they are slept through.
-            before: called before each request; ends the campaign by raising.
-            after: called after each with whether the target could not be reached; the same.
+            after: called after each request, with whether the target could not be reached; may end the campaign by
+                raising.
         """
         #: The things that cases act on.
-        self.keeper = Keeper(descriptions, self._send_alone)
+        self.keeper = Keeper(descriptions, self._send_alone, shared, name, recorder.now)
         self._descriptions = descriptions
         self._recorder = recorder
         self._context = context
-        self._journal = journal
+        self._shared = shared
         self._rendered = rendered
         self._sleep = sleep
         self._wait = wait
-        self._before = before
         self._after = after
-        self._number = max((exchange.number for exchange in journal.exchanges), default=0)
-        self._memory = Memory()
+        #: The exchange that was sent last.
+        self._last: Exchange | None = None
         #: The thing that the request of a case of the keeper's own names.
         self._thing: Thing | None = None
 
     def resume(self, added: Iterable[Exchange]) -> list[tuple[Exchange, Judgement]]:
         """Take in what other processes have sent; each exchange with its judgement."""
+        self._shared.go_on()
         judged = []
         for exchange in added:
-            self._number = max(self._number, exchange.number)
             description = self._descriptions[exchange.operation]
             standing = self.keeper.things.standing(description, exchange)
             judgement = judge_exchange(description, exchange, Memory(standing=standing))
             self.keeper.things.learn(description, exchange, judgement)
             judged.append((exchange, judgement))
-        self._memory = Memory(works=self._memory.works | memory_of(self._descriptions, judged).works)
+        self._shared.remember(memory_of(self._descriptions, judged).works)
         return judged
 
     def attempt(self, case: Case, attempt: int) -> tuple[Judgement, int]:
@@ -166,17 +166,17 @@ class Dispatcher:
         if self._wait is None:
             self._sleep(seconds)
         else:
-            self.keeper.moved_s += self._wait(seconds)
+            self._shared.moved_s += self._wait(seconds)
 
     def _wait_s(self, backoff: float) -> float:
         """Seconds to wait: what the target asks for, else the backoff with jitter."""
-        response = self._journal.exchanges[-1].response
+        response = self._last.response if self._last is not None else None
         asked = _asked_wait_s(response.headers) if response is not None else None
         return min(asked if asked is not None else backoff * random.uniform(0.8, 1.2), _LONGEST_WAIT_S)  # noqa: S311
 
     def _send_alone(self, case: Case, thing: Thing | None) -> Judgement:
         """Run a case of the keeper's own, whatever the limits: what was created is ended."""
-        self._journal.add_case(case)
+        self._shared.add_case(case)
         self._thing = thing
         try:
             return self.attempt(case, 0)[0]
@@ -189,30 +189,33 @@ class Dispatcher:
         return self.keeper.context(self._context, case, step, attempt)
 
     def send(self, case: Case, step: int, attempt: int) -> Judgement:
-        """Send one request of a case and judge the answer."""
-        self._before(case)
+        """Send one request of a case and judge the answer.
+
+        Raises:
+            Unaffordable: it may create something, and nothing is left to be spent on that.
+            Exhausted: nothing more may be sent.
+        """
         description = self._descriptions[case.operation_of(step)]
         request = self._rendered(description, case, step, self._context_of(case, step, attempt), attempt)
-        self._number += 1
         exchange, is_unreachable = self._recorder.exchange(
             description,
             request,
-            number=self._number,
+            number=0,  # it gets one when it is known to have been sent
             case=case.id,
             step=step,
             attempt=attempt,
             signing=case.signing[step] if case.signing else None,
             action=f"{description.action}{_STRANGE}" if case.kind == "stranger" else "",
-            moved_s=self.keeper.moved_s,
+            moved_s=self._shared.moved_s,
         )
-        self._journal.add_exchange(exchange)
+        exchange = self._last = self._shared.add(exchange)
         standing = self.keeper.things.standing(description, exchange)
-        judgement = judge_exchange(description, exchange, replace(self._memory, standing=standing))
+        judgement = judge_exchange(description, exchange, replace(self._shared.memory, standing=standing))
         self.keeper.learn(description, exchange, judgement)
         if judgement.is_accepted:
-            works = memory_of(self._descriptions, [(exchange, judgement)]).works
-            self._memory = Memory(works=self._memory.works | works)
-        self._after(exchange, judgement, is_unreachable)
+            self._shared.remember(memory_of(self._descriptions, [(exchange, judgement)]).works)
+        with self._shared.lock:
+            self._after(exchange, judgement, is_unreachable)
         return judgement
 
 

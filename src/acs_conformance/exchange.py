@@ -1,4 +1,4 @@
-"""Record exchanges: the one place where what is sent and received is timed and redacted.
+"""Record exchanges: the one place where what is sent and received is budgeted, journalled, timed and redacted.
 
 In: an unsigned request and a `Sender` that takes it to the target. Out: an `Exchange` without secrets. The judges say
 the same of the record as of the exchange itself.
@@ -18,6 +18,7 @@ from acs_conformance.derived import REDACTED, REDACTED_OTHER, is_packed, is_well
 from acs_conformance.description import Description, get, locations, values
 from acs_conformance.encoding import percent_encode
 from acs_conformance.gateway_checks import Signing
+from acs_conformance.guard import Guard
 from acs_conformance.message import RawRequest, RawResponse, header
 from acs_conformance.pace import Pace, Paces
 from acs_conformance.record import Exchange
@@ -77,6 +78,7 @@ class Recorder:
         clock: Callable[[], float] = time.time,
         hidden: tuple[str, ...] = (),
         pace: Paces | None = None,
+        guard: Guard | None = None,
     ) -> None:
         """Record what `sender` does.
 
@@ -86,17 +88,24 @@ class Recorder:
             clock: Unix seconds.
             hidden: texts that no record may contain, such as an access key secret.
             pace: decides when a request may go out; None: at once.
+            guard: decides whether a request may go out, and writes down what it may create; None: there is nothing to
+                spend and nothing stays behind.
         """
         self._sender = sender
         self._signer = signer
         self._clock = clock
         self._hidden = tuple(dict.fromkeys(form for text in hidden if text for form in _forms(text)))
         self._pace = pace or Pace(None)
+        self.guard = guard
 
     @property
     def has_token(self) -> bool:
         """Whether requests are signed with temporary credentials."""
         return self._signer.has_token
+
+    def now(self) -> float:
+        """Unix seconds, by the clock that dates the exchanges."""
+        return self._clock()
 
     def exchange(
         self,
@@ -123,7 +132,13 @@ class Recorder:
             signing: how it is signed, where that is what is tested.
             action: the name that is called instead of the operation's own.
             moved_s: seconds by which the clock of the target's things has been moved.
+
+        Raises:
+            Unaffordable: the guard has no leave for this request, which may create something.
+            Exhausted: the guard has no leave for any.
         """
+        shown, credentials = redacted(description, request)
+        ticket = self.guard.before(description, request, shown, case) if self.guard is not None else None
         self._pace.wait()
         called = replace(description, operation=action) if action else description
         signed = self._signer.sign(called, request, signing, step)
@@ -131,8 +146,9 @@ class Recorder:
         start = time.perf_counter()
         reply = self._sender.send(signed)
         elapsed_s = time.perf_counter() - start
-        shown, credentials = redacted(description, request)
         response = reply.response
+        if self.guard is not None and ticket is not None:
+            self.guard.after(ticket, response, is_unreachable=reply.is_unreachable)
         if response is not None:
             forms = (form for text in credentials for form in _forms(text))
             response = _without(response, dict.fromkeys((*self._hidden, *signatures(signed), *forms)))

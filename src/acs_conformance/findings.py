@@ -246,6 +246,7 @@ def diagnosis(
     judged: CampaignJudgement,
     stopped: str,
     allowed: Collection[str] = (),
+    unsent: Collection[str] = (),
 ) -> str:
     """One line on what is going on, where there is more to say than the findings do.
 
@@ -255,10 +256,12 @@ def diagnosis(
         judged: the campaign.
         stopped: why it ended early, or "".
         allowed: ids of requirements that may stay undecided.
+        unsent: why cases were not sent to their end.
     """
     answers = Counter(str(judgement.answer) for judgement in judged.judgements.values())
+    left = [f"{number} cases {reason}" for reason, number in Counter(unsent).most_common()]
     if not answers:
-        return stopped or "nothing was sent"
+        return stopped or "; ".join(["nothing was sent", *left])
     (most, count), total = answers.most_common(1)[0], answers.total()
     parts = []
     if total > 1 and count == total:
@@ -272,6 +275,7 @@ def diagnosis(
         )
         parts.append(f"the target {words}: {number} of {len(results)} requirements fail for this one cause")
     parts += judged.notes
+    parts += left
     tolerated = sum(result.is_undecided and result.requirement.id in allowed for result in results)
     if tolerated:
         parts.append(f"{tolerated} requirements stayed undecided, as they may")

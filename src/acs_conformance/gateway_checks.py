@@ -144,3 +144,14 @@ class Checks:
     def telling(self) -> tuple[str, ...]:
         """Keys of the checks that say whether others are worth asking."""
         return (*self.taken.values(), *self.authenticates)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What some answers of a gateway to a well signed request say about the set-up of a run."""
+
+    #: In a word, such as "clock".
+    about: str
+    #: Patterns of Code; a trailing * stands for any ending.
+    codes: tuple[str, ...]
+    says: str

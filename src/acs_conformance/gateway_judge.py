@@ -55,6 +55,22 @@ def is_stand_in(description: Description, checks: Checks, let_through: Container
     )
 
 
+def is_locked_out(description: Description, checks: Checks, seen: Mapping[str, Judgement]) -> bool:
+    """Whether the first well signed request of every scheme was refused for its credentials, its time or its caller.
+
+    That says nothing of the checks: a gateway that gets one scheme wrong takes the other, while a wrong secret or clock
+    spoils both.
+
+    Args:
+        description: of the gateway.
+        checks: its checks.
+        seen: id of a case -> the judgement on its last request.
+    """
+    firsts = [(checks.by_key[key], description.id(key)) for key in checks.taken.values()]
+    found = [seen.get(f"{name}#{check.variations[0].name}") for check, name in firsts]
+    return all(each is not None and each.answer.family in ("authentication", "authorization") for each in found)
+
+
 def is_pointless(
     description: Description, checks: Checks, case: str, seen: Mapping[str, Judgement], *, has_token: bool
 ) -> bool:

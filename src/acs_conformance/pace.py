@@ -6,6 +6,7 @@ tells the time.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -22,7 +23,7 @@ class Paces(Protocol):
 class Pace:
     """So many requests per second at most, evenly spread: no second, wherever it begins, sees more.
 
-    One thread at a time may use it.
+    Threads may share it.
 
     Args:
         per_second: the most requests in a second; may be a fraction. None: no limit.
@@ -40,12 +41,15 @@ class Pace:
         self._gap_s = 0.0 if per_second is None else 1 / per_second
         self._clock = clock
         self._sleep = sleep
+        self._lock = threading.Lock()
         self._next = clock()
 
     def wait(self) -> None:
         """Wait until a request may go out."""
+        with self._lock:
+            mine = max(self._clock(), self._next)
+            self._next = mine + self._gap_s
         now = self._clock()
-        while now < self._next:
-            self._sleep(self._next - now)
+        while now < mine:
+            self._sleep(mine - now)
             now = self._clock()
-        self._next = now + self._gap_s

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from acs_conformance import deviation, profile_file, requirement
+from acs_conformance.budget import Limits
 from acs_conformance.cases import Depth
 from acs_conformance.connection import Route
 from acs_conformance.description import Description, Json
@@ -54,6 +55,8 @@ class Profile:
     #: What is tested, and how thoroughly, where nothing else is said.
     operations: tuple[str, ...] = ()
     depth: Depth | None = None
+    #: What each run may spend, whatever else is said.
+    budget: Limits = field(default_factory=Limits)
     #: Differences that are known and accepted.
     deviations: tuple[Deviation, ...] = ()
 
@@ -223,6 +226,7 @@ def _profile(source: TomlSource, name: str, given: str) -> Profile:
     timeouts = table.get("timeouts", {})
     bundle = table.get("ca_bundle")
     usual = Route()
+    spending: Mapping[str, Any] = table.get("budget", {})
     return Profile(
         name=name,
         given_as=given,
@@ -243,5 +247,10 @@ def _profile(source: TomlSource, name: str, given: str) -> Profile:
         may_stay_inconclusive=tuple(table.get("may_stay_inconclusive", ())),
         operations=tuple(table.get("operations", ())),
         depth=table.get("depth"),
+        budget=Limits(
+            max_jobs=spending.get("jobs"),
+            max_requests=spending.get("requests"),
+            max_seconds=spending.get("seconds"),
+        ),
         deviations=deviation.read(source, ("targets", name)),
     )

@@ -52,7 +52,14 @@ _KINDS = (
     (list, "a list"),
     (dict, "a table"),
 )
-_WANTED = {"date": "a date", "string": "a text", "number": "a number", "array": "a list", "object": "a table"}
+_WANTED = {
+    "date": "a date",
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "array": "a list",
+    "object": "a table",
+}
 
 
 @functools.cache
@@ -96,7 +103,7 @@ def checked(source: TomlSource, form: Mapping[str, Any] | None = None) -> TomlSo
         ProfileError: it holds a secret or is of another form.
     """
     form = form if form is not None else schema()
-    problems = list(_secrets(source)) or [*_misfits(source, form), *_nan(source, form), *_reserved(source)]
+    problems = list(_secrets(source)) or [*_misfits(source, form), *_nan(source, form)]
     problems.sort(key=lambda problem: problem.line)
     if problems:
         first, *more = problems
@@ -252,12 +259,3 @@ def _nan(source: TomlSource, form: Mapping[str, Any]) -> Iterator[ProfileError]:
     for key, value in _values(source.data):
         if isinstance(value, float) and math.isnan(value):
             yield source.error(key, f"is no number. {_meaning(key, form)}")
-
-
-def _reserved(source: TomlSource) -> Iterator[ProfileError]:
-    """Tables that a later version will read."""
-    targets = source.data.get("targets")
-    for name, profile in targets.items() if isinstance(targets, dict) else ():
-        for member, part in schema()["$defs"]["profile"]["properties"].items():
-            if "x-reserved" in part and isinstance(profile, dict) and member in profile:
-                yield source.error(("targets", name, member), part["x-reserved"])

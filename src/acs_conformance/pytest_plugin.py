@@ -10,11 +10,9 @@ Cases are sent on first need. Under pytest-xdist the workers share one journal a
 
 from __future__ import annotations
 
-import os
+import argparse
 import secrets
 import shutil
-import signal
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -25,18 +23,17 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from acs_conformance.guard import Guard
     from acs_conformance.requirement import Requirement
     from acs_conformance.run import Run
     from acs_conformance.store import Store
     from acs_conformance.target import Target
     from acs_conformance.verdict import Result
 
-_EMULATOR = "emulator.txt"
 _STATE = pytest.StashKey["Session"]()
 _FOLDER = pytest.StashKey[Path]()
 _STARTED = pytest.StashKey[float]()
 _CODE_UNDECIDED = 3
-_EMULATOR_START_S = 20.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,7 +50,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--acs-seed", type=int, default=0, metavar="N", help="decides what is drawn")
     group.addoption("--acs-signature", choices=("v3", "v1"), help="how requests are signed; v3, if not given")
     group.addoption("--acs-run-id", metavar="ID", help="reproduces the identifiers of an earlier run")
-    group.addoption("--acs-max-requests", type=int, metavar="N", help="send no more than this")
+    group.addoption("--acs-max-jobs", type=_count, metavar="N", help="have no more created than this, 0 for nothing")
+    group.addoption(
+        "--acs-max-surprises", type=_count, default=1, metavar="N", help="invalid requests accepted when no job is left"
+    )
+    group.addoption("--acs-max-requests", type=_count, metavar="N", help="send no more than this")
+    group.addoption("--acs-max-seconds", type=float, metavar="N", help="stop sending after this")
     group.addoption("--acs-deviations", metavar="FILE", help="accepted failures, beside those of the profile")
     group.addoption("--acs-report-dir", metavar="DIR", help="where the report goes; without it none is written")
     group.addoption("--acs-spec", metavar="DIR", help="folder with descriptions, instead of those that ship")
@@ -65,6 +67,13 @@ def pytest_configure(config: pytest.Config) -> None:
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     if worker is not None:
         config.stash[_FOLDER] = Path(worker["acs_folder"])
+
+
+def _count(text: str) -> int:
+    """A number of things, for an option."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0")
+    return int(text)
 
 
 class _XdistHooks:
@@ -106,13 +115,17 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     folder = config.stash.get(_FOLDER, None)
     if folder is None or not folder.exists():  # no test asked for anything of ours
         return
+    from acs_conformance import shared_emulator
+
     try:
-        if (folder / "journal.jsonl").exists() and (_STATE in config.stash or config.getoption("--acs-report-dir")):
+        wanted = ("--acs-report-dir", "--acs-target", "--acs-profile")
+        if (folder / "journal.jsonl").exists() and (_STATE in config.stash or any(map(config.getoption, wanted))):
             _session(config).finish()  # the controller of xdist has no session of its own yet
     finally:
-        _stop_emulator(folder)
+        shared_emulator.stop(folder)
     seen = _seen(config) | {note.name.partition("-")[0] for note in folder.glob("*-gw*")}
-    shutil.rmtree(folder, ignore_errors=True)
+    if _STATE not in config.stash or not config.stash[_STATE].leaves_something:  # else `cleanup` needs the folder
+        shutil.rmtree(folder, ignore_errors=True)
     if exitstatus == pytest.ExitCode.OK and ("undecided" in seen or seen == {"tolerated"}):
         session.exitstatus = _CODE_UNDECIDED
 
@@ -121,7 +134,7 @@ class Session:
     """The campaign of one pytest run, or of one worker's part in it."""
 
     def __init__(self, config: pytest.Config) -> None:
-        from acs_conformance.campaign import Limits
+        from acs_conformance.budget import Limits
         from acs_conformance.profile import load, load_deviations
         from acs_conformance.run import Options, Run
 
@@ -144,11 +157,18 @@ class Session:
             signature=config.getoption("--acs-signature") or (profile and profile.signature) or "v3",
             run_id=config.getoption("--acs-run-id") or _run_id(self.folder),
             deviations=load_deviations(Path(accepted)) if accepted else (),
-            limits=Limits(max_requests=config.getoption("--acs-max-requests")),
+            limits=Limits(
+                max_jobs=config.getoption("--acs-max-jobs"),
+                max_surprises=config.getoption("--acs-max-surprises"),
+                max_requests=config.getoption("--acs-max-requests"),
+                max_seconds=config.getoption("--acs-max-seconds"),
+            ),
             spec_root=Path(spec) if spec else None,
         )
         self.options = options
         self.run: Run = Run(options, started_at=worker["acs_started_at"] if worker else _started_at(config))
+        #: Whether something that was created may still run at the end.
+        self.leaves_something = False
         self._store: Store | None = None
         self._target: Target | None = None
         self._campaign: Any = None
@@ -173,6 +193,7 @@ class Session:
         if self._campaign is not None and self._store is not None:
             with self._store.lock:
                 self._campaign.close()
+        self._stop_jobs()
         wanted = self.config.getoption("--acs-report-dir")
         if wanted is None:
             return
@@ -188,14 +209,42 @@ class Session:
         if reporter is not None:
             reporter.write_line(f"report: {files['report.html']}")
 
+    def _stop_jobs(self) -> None:
+        """End what workers have created and not ended, such as one that was killed."""
+        if self.options.is_embedded:
+            return
+        from acs_conformance.run import recorder_for
+
+        target = self._reached()
+        guard = self._guard(target)
+        recorder, sender = recorder_for(target, self.options.signature, guard)
+        left = [ending for ending in self.run.stop_all(recorder) if ending.may_live]
+        self.leaves_something = bool(left)
+        sender.close()
+        guard.close()
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if left and reporter is not None:
+            for ending in left:
+                reporter.write_line(ending.says)
+            reporter.write_line(f"something may still run: acs-conformance cleanup {self._intents_in()}")
+
+    def _guard(self, target: Target) -> Guard:
+        return self.run.guard(target, self.folder, self._intents_in())
+
+    def _intents_in(self) -> Path:
+        """Where intents are written down: beside the report, where a killed run's are looked for."""
+        wanted = self.config.getoption("--acs-report-dir")
+        return Path(wanted) if wanted is not None else self.folder
+
     def _engine(self) -> tuple[Any, Store]:
         if self._campaign is None or self._store is None:
             from acs_conformance.run import recorder_for
             from acs_conformance.store import Store
 
             self._store = Store(self.folder)
-            recorder, _ = recorder_for(self._reached(), self.run.options.signature)
-            self._campaign = self.run.campaign(self._reached(), recorder, self._store)
+            target = self._reached()
+            recorder, _ = recorder_for(target, self.run.options.signature, self._guard(target))
+            self._campaign = self.run.campaign(target, recorder, self._store)
         return self._campaign, self._store
 
     def _reached(self) -> Target:
@@ -205,7 +254,9 @@ class Session:
 
             self._target = given_target(self.options)
         if self._target is None:
-            address = _emulator_address(self.folder, self.options.spec_root)
+            from acs_conformance import shared_emulator
+
+            address = shared_emulator.address(self.folder, self.options.spec_root)
             keys = target.EMULATOR_CREDENTIALS
             self._target = target.Target(url=address, kind="embedded emulator", credentials=keys)
         return self._target
@@ -318,53 +369,6 @@ def _run_id(folder: Path) -> str:
     import hashlib
 
     return hashlib.sha256(folder.name.encode()).hexdigest()[:6]
-
-
-def _emulator_address(folder: Path, spec_root: Path | None) -> str:
-    """The embedded emulator's address; whoever comes first starts it, as a process of its own."""
-    from filelock import FileLock
-
-    note = folder / _EMULATOR
-    with FileLock(folder / ".emulator.lock"):
-        if note.exists():
-            return note.read_text(encoding="utf-8").split()[0]
-        command = [sys.executable, "-m", "acs_conformance", "emulator", "--port", "0"]
-        if spec_root is not None:
-            command += ["--spec", str(spec_root)]
-        environ = {k: v for k, v in os.environ.items() if not k.startswith("ALIBABA_CLOUD_ACCESS_KEY")}
-        log = folder / "emulator.log"
-        opened = (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        # Not a Popen: the process outlives the worker that happens to start it; the controller ends it.
-        pid = os.posix_spawn(sys.executable, command, environ, file_actions=[opened, (os.POSIX_SPAWN_DUP2, 1, 2)])
-        address = _first_line(log, pid)
-        note.write_text(f"{address} {pid}", encoding="utf-8")
-        return address
-
-
-def _first_line(log: Path, pid: int) -> str:
-    """The address in "listening on <address>", once the emulator has said it."""
-    deadline = time.monotonic() + _EMULATOR_START_S
-    while time.monotonic() < deadline:
-        line, ended, _ = log.read_text(encoding="utf-8").partition("\n")
-        if ended and line.startswith("listening on "):
-            return line.split()[-1]
-        if os.waitpid(pid, os.WNOHANG) != (0, 0):
-            break
-        time.sleep(0.02)
-    raise RuntimeError(f"the embedded emulator did not start: {log.read_text(encoding='utf-8') or 'no output'}")
-
-
-def _stop_emulator(folder: Path) -> None:
-    note = folder / _EMULATOR
-    if not note.exists():
-        return
-    pid = int(note.read_text(encoding="utf-8").split()[1])
-    note.unlink()
-    try:
-        os.kill(pid, signal.SIGTERM)
-        os.waitpid(pid, 0)
-    except (ProcessLookupError, ChildProcessError):  # gone already, or the child of a worker
-        return
 
 
 def _note_seen(config: pytest.Config) -> None:

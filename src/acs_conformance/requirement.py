@@ -230,6 +230,9 @@ def _of_answers(description: Description) -> Iterator[Requirement]:
         first = next(iter(d.errors.values()))
         yield from _of_members(d, "error", first.schema, line, skip=("Code.pattern", "Code.enum"))
     answering = {*d.refusals.absent, *d.refusals.vacant, *d.refusals.other}
+    if d.acts_on is not None and {node.path for node in d.parameters} <= {d.acts_on.id, *d.acts_on.same}:
+        # What is malformed names nothing that exists, and a target may always say that instead.
+        answering = {*d.refusals.absent}
     for row in d.errors.values():
         claim = f"{row.name} comes with status {row.status} and a code of its form"
         yield _new(d, f"error.{row.name}", "error", "", claim, row.line, conditional=row.name not in answering)
@@ -246,10 +249,13 @@ def _of_members(
 ) -> Iterator[Requirement]:
     for name, member in schema.get("properties", {}).items():
         path = f"{prefix}.{name}"
-        if name in schema.get("required", []):
+        is_required = name in schema.get("required", [])
+        if is_required:
             yield _new(description, f"{path}.required", _kind(path), path, f"{path} is present", line)
         skipped = tuple(entry.partition(".")[2] for entry in skip if entry.startswith(f"{name}."))
-        yield from _of_value(description, path, member, line, skipped)
+        for each in _of_value(description, path, member, line, skipped):
+            # What need not be there may never be, and then shows nothing.
+            yield each if is_required else dataclasses.replace(each, conditional=True)
 
 
 def _of_value(

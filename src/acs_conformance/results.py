@@ -71,6 +71,7 @@ def assemble(
     *,
     called: Mapping[str, Description] | None = None,
     skipped: Mapping[str, str] | None = None,
+    unsent: Mapping[str, str] | None = None,
     stopped: str = "",
     is_complete: bool = True,
     now: float,
@@ -90,6 +91,7 @@ def assemble(
         exchanges: all so far.
         called: every operation that was called, those that are tested among them; None: just these.
         skipped: operation -> why its cases were not all sent.
+        unsent: id of a case that was not sent to its end -> why.
         stopped: why the run ended early, or "".
         is_complete: whether the run has ended.
         now: Unix seconds.
@@ -102,6 +104,7 @@ def assemble(
     descriptions = {plan.description.operation: plan.description for plan in plans}
     judged = judge_campaign({**(called or {}), **descriptions}, cases, exchanges)
     pending = "the run has not ended" if not is_complete and not stopped else stopped
+    reasons = {aspect: why for name, why in (unsent or {}).items() if name in cases for aspect in cases[name].aspects}
     results: list[Result] = []
     for plan in plans:
         chosen = frozenset(requirement.id for requirement in selected[plan.description.operation])
@@ -109,7 +112,7 @@ def assemble(
         why = pending or (skipped or {}).get(plan.description.operation, "")
         if plan.description.operation in judged.absent:  # nothing of it can be shown, and nothing has to be
             requirements = tuple(dataclasses.replace(each, conditional=True) for each in requirements)
-        judged_all = verdicts(requirements, plan.aspects, judged, stopped=why)
+        judged_all = verdicts(requirements, plan.aspects, judged, stopped=why, unsent=reasons)
         # A selection says what is tested; a failure that was seen on the way is never left out.
         results += [r for r in judged_all if r.requirement.id in chosen or r.verdict is Verdict.FAIL]
     today = datetime.fromtimestamp(info.started_at, UTC).date()
@@ -140,7 +143,7 @@ def assemble(
             "stopped": stopped,
             "exit_code": int(code),
             "verdict": _overall(code),
-            "diagnosis": diagnosis(results, findings, judged, stopped, allowed),
+            "diagnosis": diagnosis(results, findings, judged, stopped, allowed, (unsent or {}).values()),
             "counts": {str(verdict): counts.get(str(verdict), 0) for verdict in Verdict},
             "covered": len(reviewed.covered),
             "selected": len(results),
@@ -164,6 +167,8 @@ def assemble(
         "budget": {
             "requests": len(exchanges),
             "accepted": sum(judgement.is_accepted for judgement in judged.judgements.values()),
+            "created": dict(judged.created),
+            "ended": dict(judged.ended),
             "planned_cases": sum(len(plan.cases) for plan in plans),
             "decided_cases": sum(result.status != "inconclusive" for result in judged.results.values()),
         },

@@ -17,8 +17,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from acs_conformance import lifecycle, requirement, spec_folder, target
-from acs_conformance.campaign import Campaign, Limits, Progress, Stopped
+from acs_conformance import budget, intents, lifecycle, requirement, spec_folder, target
+from acs_conformance.budget import Budget, Limits
+from acs_conformance.campaign import Campaign, Progress, Stopped
 from acs_conformance.cases import Depth, Plan, plan
 from acs_conformance.cases.case import Case, requirement_of
 from acs_conformance.cases.render import Context
@@ -27,13 +28,16 @@ from acs_conformance.deviation import Deviation
 from acs_conformance.errors import SelectionError, UsageError
 from acs_conformance.exchange import Recorder
 from acs_conformance.gateway_checks import Scheme
+from acs_conformance.guard import Guard, Place
 from acs_conformance.http_sender import HttpSender
+from acs_conformance.intents import Intents
 from acs_conformance.pace import Pace
 from acs_conformance.profile import Profile
 from acs_conformance.requirement import Requirement
 from acs_conformance.results import Outcome, RunInfo, assemble
 from acs_conformance.signer import Signer
 from acs_conformance.spec_folder import Shelf
+from acs_conformance.stopping import Ending, stop_all
 from acs_conformance.store import Store
 from acs_conformance.target import Target
 from acs_conformance.version import __version__
@@ -65,11 +69,14 @@ class Options:
     #: Differences that are accepted, beside those of the profile.
     deviations: tuple[Deviation, ...] = ()
     run_id: str | None = None
+    #: What may be spent; where a profile says less, that holds.
     limits: Limits = field(default_factory=Limits)
     #: An earlier report.json whose readings of open questions are expected.
     baseline: Path | None = None
     #: Whether the report says what the same plans find among seeded faults.
     has_self_check: bool = False
+    #: Requests that are under way at the same time.
+    concurrency: int = 1
     #: Folder of further descriptions, or None for those that ship.
     spec_root: Path | None = None
 
@@ -104,11 +111,12 @@ class Run:
         # What creates things is tested before what acts on them, and the gateway last.
         loaded.sort(key=lambda each: (each.checks is not None, each.acts_on is not None))
         self.descriptions: dict[str, Description] = {each.operation: each for each in loaded}
-        enders = [self._shelf.ender(each) for each in loaded if each.checks is None]
+        enders = [self._shelf.ender(each.carrier or each) for each in loaded]
         #: Every operation that may be called.
         self.called = lifecycle.called([*(each for each in enders if each is not None), *loaded])
         for description in self.descriptions.values():
             requirement.check_statements(description)
+        self.limits = options.limits.within(options.profile.budget) if options.profile is not None else options.limits
         self.allowed: frozenset[str] = self._allowed()
         everything = [r for description in self.descriptions.values() for r in requirement.derive(description)]
         chosen = requirement.select(everything, options.only)
@@ -145,11 +153,9 @@ class Run:
         # A target on this machine may be a stand-in for some operations, without a gateway; what is asked for by name
         # has to be there.
         is_demanded = name in self.options.operations or self.options.is_embedded
-        if is_demanded:
-            return description
         if description.checks is not None:
-            return replace(description, checks=replace(description.checks, are_demanded=False))
-        if description.acts_on is not None:
+            return replace(description, checks=replace(description.checks, are_demanded=is_demanded))
+        if description.acts_on is not None and not is_demanded:
             return replace(description, acts_on=replace(description.acts_on, is_demanded=False))
         return description
 
@@ -157,6 +163,11 @@ class Run:
     def served(self) -> dict[str, Description]:
         """What the embedded emulator serves: every operation that is described."""
         return {name: self._shelf.load(name) for name in self._shelf.folders}
+
+    @cached_property
+    def enders(self) -> dict[str, Description]:
+        """Name of each operation that creates something and can be undone -> the one that ends what it created."""
+        return self._shelf.enders()
 
     def _plan(self, description: Description) -> Plan:
         whole = plan(description, self.options.depth, self.options.seed, self.options.wild, self.options.burst)
@@ -204,18 +215,49 @@ class Run:
             secret_variables=self.options.profile.secret_variables if self.options.profile is not None else {},
         )
 
-    def campaign(self, chosen: Target, recorder: Recorder, store: Store, progress: Progress | None = None) -> Campaign:
+    def campaign(
+        self, chosen: Target, recorder: Recorder | Sequence[Recorder], store: Store, progress: Progress | None = None
+    ) -> Campaign:
         """The engine, on top of what the store holds already."""
         return Campaign(
             self.plans,
             recorder,
             self.context,
             journal=store,
-            limits=self.options.limits,
             beside=self.called.values(),
             progress=progress,
             wait=chosen.advance,
         )
+
+    def guard(self, chosen: Target, folder: Path, intents_in: Path | None = None) -> Guard:
+        """What counts and writes down what is sent, with all who name the same folder.
+
+        Args:
+            chosen: the target.
+            folder: where is counted.
+            intents_in: where intents are written down; None: there too.
+
+        Raises:
+            ReportError: a folder can't be written.
+        """
+        profile = self.options.profile
+        return Guard(
+            intents=Intents((intents_in or folder) / intents.FILE, is_durable=not self.options.is_embedded),
+            place=Place(
+                url=chosen.url,
+                profile=profile.given_as if profile is not None else "",
+                is_embedded=self.options.is_embedded,
+            ),
+            enders=self.enders,
+            budget=Budget(self.limits, folder / budget.FILE),
+        )
+
+    def stop_all(self, recorder: Recorder) -> Iterator[Ending]:
+        """End what this campaign has created and not ended, and tell what became of each."""
+        guard = recorder.guard
+        if guard is not None and guard.intents is not None:
+            own = [intent for intent in guard.intents.unsettled() if intent.url == guard.place.url]
+            yield from stop_all(own, self.enders, recorder, self.context)
 
     def outcome(self, chosen: Target, store: Store, *, is_complete: bool, has_error: bool = False) -> Outcome:
         """Judge what the store holds; a complete run is also checked against seeded faults, where that was asked."""
@@ -230,6 +272,7 @@ class Run:
             store.exchanges,
             called=self.called,
             skipped=store.skipped,
+            unsent=store.unsent,
             stopped=store.stopped,
             is_complete=is_complete,
             now=now,
@@ -299,9 +342,12 @@ def given_target(options: Options) -> Target | None:
     Raises:
         UsageError: it may not be tested, or what it needs is not there.
     """
+    is_limited = options.limits.max_jobs is not None
     if options.profile is not None:
-        return target.from_profile(options.profile, os.environ)
-    return target.from_url(options.target_url, os.environ) if options.target_url is not None else None
+        return target.from_profile(options.profile, os.environ, is_limited=is_limited)
+    if options.target_url is not None:
+        return target.from_url(options.target_url, os.environ, is_limited=is_limited)
+    return None
 
 
 @contextmanager
@@ -328,8 +374,19 @@ def reached(options: Options, descriptions: dict[str, Description]) -> Iterator[
         yield Target(url=address, kind="embedded emulator", credentials=keys, advance=advance)
 
 
-def recorder_for(chosen: Target, scheme: Scheme = "v3") -> tuple[Recorder, HttpSender]:
+def recorders_for(
+    chosen: Target, scheme: Scheme, guard: Guard | None, count: int
+) -> tuple[list[Recorder], list[HttpSender]]:
+    """Recorders that send to `chosen` at the same time at the pace of one, and the senders to close afterwards."""
+    pace = Pace(chosen.pace)
+    both = [recorder_for(chosen, scheme, guard, pace) for _ in range(count)]
+    return [recorder for recorder, _ in both], [sender for _, sender in both]
+
+
+def recorder_for(
+    chosen: Target, scheme: Scheme = "v3", guard: Guard | None = None, pace: Pace | None = None
+) -> tuple[Recorder, HttpSender]:
     """A recorder that sends to `chosen`, and the sender to close afterwards."""
     sender = HttpSender(chosen.url, user_agent=f"acs-conformance/{__version__}", route=chosen.route)
     signer = Signer(chosen.credentials, chosen.host, scheme=scheme)
-    return Recorder(sender, signer, hidden=chosen.hidden, pace=Pace(chosen.pace)), sender
+    return Recorder(sender, signer, hidden=chosen.hidden, pace=pace or Pace(chosen.pace), guard=guard), sender

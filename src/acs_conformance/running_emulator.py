@@ -160,6 +160,34 @@ class RunningEmulator:
         """What calls have created since the last reset, oldest first."""
         return self._play.jobs
 
+    # --- the lives of what was created ------------------------------------------------------------------------------
+
+    def advance(self, seconds: float) -> None:
+        """Lets seconds go by in the lives of created things, and nowhere else: nobody has to wait for one to end.
+
+        Dates of requests, nonces and tokens are compared with the client's clock, which nobody moves.
+        """
+        self._play.emulator.advance(seconds)
+
+    def join(self, where: Mapping[str, Json] | None = None, *, job_id: str | None = None) -> None:
+        """Lets somebody publish what some things use, also those that are created later, until the next reset.
+
+        Args:
+            where: what those things were created with: path of a parameter or member, such as "Filter.Name" -> its
+                value. Without it all things are used.
+            job_id: one thing only.
+        """
+        self._play.emulator.join(where, job_id=job_id)
+
+    def leave(self, where: Mapping[str, Json] | None = None, *, job_id: str | None = None) -> None:
+        """Lets those leave who have joined with the same arguments.
+
+        Raises:
+            UsageError: nobody has.
+        """
+        if not self._play.emulator.leave(where, job_id=job_id):
+            raise UsageError(f"nobody has joined with {dict(where or {})}, job_id={job_id!r}. Leave with the same.")
+
     # --- what it plays ----------------------------------------------------------------------------------------------
 
     def configure(
@@ -242,7 +270,7 @@ class _Play:
             secrets=options.secrets,
             quota=Quota.parse(options.quota) if options.quota is not None else None,
         )
-        self._emulator = Emulator(descriptions, settings=settings, policy=Policy(choices=choices), fault=fault)
+        self.emulator = Emulator(descriptions, settings=settings, policy=Policy(choices=choices), fault=fault)
         self._received: list[ReceivedRequest] = []
         self._refusals: list[Refusal] = []
         self._ids = identifiers()
@@ -256,7 +284,7 @@ class _Play:
     @property
     def jobs(self) -> tuple[Job, ...]:
         with self._lock:
-            return tuple(self._emulator.jobs)
+            return tuple(self.emulator.jobs)
 
     def refuse_next(self, refusal: Refusal, times: int) -> None:
         with self._lock:
@@ -269,7 +297,7 @@ class _Play:
             if self._refusals:
                 response = self._refused(self._refusals.pop(0), opened, known)
             else:
-                response = self._emulator.handle(request)
+                response = self.emulator.handle(request)
             self._received.append(
                 ReceivedRequest(
                     operation=opened.get("Action"),

@@ -14,8 +14,6 @@ from typing import Any, Literal, cast
 
 from acs_conformance import source, spec_checks
 from acs_conformance.description import (
-    ActsOn,
-    Creates,
     Description,
     ErrorRow,
     Gateway,
@@ -25,12 +23,12 @@ from acs_conformance.description import (
     Reading,
     Refusals,
     Relation,
-    Shows,
     World,
 )
 from acs_conformance.errors import DescriptionError
 from acs_conformance.source import Source
 from acs_conformance.spec_statements import statements_of
+from acs_conformance.spec_things import SpecThings
 
 _NODE_ONLY = ("description", "examples", "x-identifier", "x-derived", "properties", "items")
 
@@ -58,7 +56,7 @@ class _Place:
 class Builder:
     """One pass over one operation's documents; each method returns a part of the model.
 
-    `find` gives the operation beside it that does something ("x-creates", "ends") to a kind of thing.
+    `find` gives the operation beside it that does something ("creates", "ends") to a kind of thing.
     """
 
     def __init__(
@@ -97,6 +95,7 @@ class Builder:
         request_schema = self._request()
         success_schema, errors = self._responses()
         relations = self._relations()
+        things = SpecThings(self.api, self.base, self.operation, self.nodes, self.find)
         description = Description(
             operation=name,
             product=self.folder.parent.parent.name,
@@ -116,8 +115,8 @@ class Builder:
             questions=(*self._questions(relations, errors), *self.gateway.questions),
             refusals=Refusals(**self._rows("x-refusals", errors)),
             world=World(**self._rows("x-world", errors)),
-            creates=self._creates(success_schema),
-            acts_on=self._acts_on(success_schema),
+            creates=things.creates(success_schema),
+            acts_on=things.acts_on(success_schema),
             gateway=self.gateway,
             statements=statements_of(self.statements),
             file=self._relative(self.api.path),
@@ -363,79 +362,6 @@ class Builder:
                         f"{pointer}/{source.escape(name)}", spec_checks.unknown("error row", row, errors)
                     )
             yield Reading(name=name, effect="refuse", refusals=tuple(effect["refuse"]))
-
-    def _creates(self, success: Mapping[str, Json]) -> Creates | None:
-        entry = self.operation.get("x-creates")
-        if entry is None:
-            return None
-        pointer = f"{self.base}/x-creates"
-        if entry["id"] not in success.get("properties", {}):
-            raise self.api.error(f"{pointer}/id", f"{entry['id']} is not in the success body")
-        if success["properties"][entry["id"]]["type"] != "string":
-            raise self.api.error(f"{pointer}/id", f"{entry['id']} is no text")
-        for name, value in entry.get("short-lived", {}).items():
-            at = f"{pointer}/short-lived/{source.escape(name)}"
-            node = self.nodes[self._path(name, at)]
-            if not node.is_parameter:
-                raise self.api.error(at, "is no parameter")
-            for reason in spec_checks.value_problems(node.schema, value):
-                raise self.api.error(at, reason)
-        limit = entry.get("idle-limit")
-        if limit is not None:
-            node = self.nodes[self._path(limit, f"{pointer}/idle-limit")]
-            if not node.is_parameter or node.type != "integer" or "default" not in node.schema:
-                raise self.api.error(f"{pointer}/idle-limit", "is no parameter of type integer with a default")
-        return Creates(thing=entry["thing"], id=entry["id"], short_lived=entry.get("short-lived", {}), idle_limit=limit)
-
-    def _acts_on(self, success: Mapping[str, Json]) -> ActsOn | None:
-        entry = self.operation.get("x-acts-on")
-        if entry is None:
-            if any(node.identifier == "created" for node in self.nodes.values()):
-                raise self.api.error(self.base, "names something created, but says by x-acts-on of which kind nowhere")
-            return None
-        pointer = f"{self.base}/x-acts-on"
-        creator = self.find("creates", entry["thing"])
-        if creator is None or creator.creates is None:
-            raise self.api.error(
-                f"{pointer}/thing", f"no operation beside this one has x-creates of a {entry['thing']}"
-            )
-        node = self.nodes[self._path(entry["id"], f"{pointer}/id")]
-        if not node.is_parameter or node.identifier != "created":
-            raise self.api.error(f"{pointer}/id", "is no parameter with x-identifier: created")
-        for index, name in enumerate(entry.get("same", ())):
-            at = f"{pointer}/same/{index}"
-            if self._path(name, at) not in creator.nodes or not self.nodes[name].is_parameter:
-                raise self.api.error(at, f"is no parameter of both this operation and {creator.operation}")
-        shows, ends = entry.get("shows"), entry.get("ends")
-        return ActsOn(
-            thing=entry["thing"],
-            id=entry["id"],
-            same=tuple(entry.get("same", ())),
-            creator=creator,
-            shows=self._shows(success, shows, f"{pointer}/shows") if shows else None,
-            ends_within_s=float(ends["within"]) if ends else None,
-            ender=self.find("ends", entry["thing"]) if shows else None,
-        )
-
-    def _shows(self, success: Mapping[str, Json], entry: Mapping[str, Json], pointer: str) -> Shows:
-        shown = success.get("properties", {}).get(entry["at"], {})
-        if shown.get("type") != "object":
-            raise self.api.error(f"{pointer}/at", f"{entry['at']} is no object in the success body")
-        for key in ("id", "state"):
-            if shown.get("properties", {}).get(entry[key], {}).get("type") != "string":
-                raise self.api.error(f"{pointer}/{key}", f"{entry[key]} is no text in {entry['at']}")
-        known = shown["properties"][entry["state"]].get("enum", ())
-        for key in ("alive", "ended"):
-            for index, state in enumerate(entry[key]):
-                if state not in known:
-                    raise self.api.error(f"{pointer}/{key}/{index}", spec_checks.unknown("state", state, known))
-        return Shows(
-            at=entry["at"],
-            id=entry["id"],
-            state=entry["state"],
-            alive=tuple(entry["alive"]),
-            ended=tuple(entry["ended"]),
-        )
 
     # --- identity -----------------------------------------------------------------------------------------------
 

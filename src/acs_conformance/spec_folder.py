@@ -16,8 +16,9 @@ from jsonschema.exceptions import best_match
 from jsonschema.protocols import Validator
 
 from acs_conformance import source, spec_checks, spec_gateway
-from acs_conformance.description import Description, Diagnosis, Gateway, Question, Reading
+from acs_conformance.description import Description, Gateway, Question, Reading
 from acs_conformance.errors import DescriptionError, SelectionError
+from acs_conformance.gateway_checks import Diagnosis
 from acs_conformance.source import Source
 from acs_conformance.spec_builder import Builder
 from acs_conformance.spec_gateway import GATEWAY
@@ -77,6 +78,11 @@ def load_all(root: Path | None = None) -> dict[str, Description]:
     return {name: shelf.load(name) for name in shelf.folders}
 
 
+def enders(root: Path | None = None) -> dict[str, Description]:
+    """Name of each operation under `root` that creates something -> the operation that ends it, if there is one."""
+    return Shelf(root).enders()
+
+
 class Shelf:
     """The descriptions under a folder, each read once, when it is asked for."""
 
@@ -111,6 +117,11 @@ class Shelf:
         if description.creates is None:
             return None
         return self._beside(self.folders[description.operation], "ends", description.creates.thing)
+
+    def enders(self) -> dict[str, Description]:
+        """Name of each operation that creates something -> the operation that ends it, if there is one."""
+        found = {name: self.ender(self.load(name)) for name in self.folders}
+        return {name: ender for name, ender in found.items() if ender is not None}
 
     def _load(self, folder: Path) -> Description:
         schemas = shipped_root() / "_common"  # the engine's own: what it reads does not depend on the folder

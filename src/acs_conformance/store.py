@@ -1,7 +1,7 @@
 """The journal on disk: a campaign survives its process, and several processes share one.
 
-In and out: exchanges and explaining cases, a JSON line each, appended as they come. The last line may be torn by a
-kill; it is passed over. Processes take turns under a file lock.
+In and out: exchanges, explaining cases and why cases were not sent, a JSON line each, appended as they come. The last
+line may be torn by a kill; it is passed over. Processes take turns under a file lock.
 """
 
 from __future__ import annotations
@@ -91,6 +91,11 @@ class Store(Journal):
         super().skip(operation, reason)
         self._append({"skipped": [operation, reason]})
 
+    def leave(self, case: str, reason: str) -> None:
+        """Say why a case is not sent, or not to its end."""
+        super().leave(case, reason)
+        self._append({"unsent": [case, reason]})
+
     def stop(self, reason: str) -> None:
         """Say that the campaign ended early."""
         self.stopped = reason
@@ -114,6 +119,9 @@ class Store(Journal):
         elif "skipped" in entry:
             operation, reason = entry["skipped"]
             self.skipped[operation] = reason
+        elif "unsent" in entry:
+            case_id, reason = entry["unsent"]
+            self.unsent[case_id] = reason
         elif "stopped" in entry:
             self.stopped = str(entry["stopped"])
 

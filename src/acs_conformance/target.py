@@ -1,7 +1,7 @@
 """Targets: what is tested and how to reach it.
 
 In: a URL, a profile or nothing, and the environment. Out: `Target`. Without either the embedded emulator is the target,
-with keys of its own. Until budgets, a journal of intents and clean-up exist, only loopback addresses are let through:
+with keys of its own. An address elsewhere is let through only where it is limited how much a run may create there:
 every accepted request on a real endpoint leaves something behind that costs money.
 """
 
@@ -62,33 +62,44 @@ class Target:
         return (keys.access_key_secret, keys.security_token or "", *self.secrets.values(), *self.route.secrets)
 
 
-def from_url(url: str, environ: Mapping[str, str]) -> Target:
+def from_url(url: str, environ: Mapping[str, str], *, is_limited: bool = False) -> Target:
     """The target at `url`, signed for with the environment's credentials or those of the official SDKs' chain.
 
+    Args:
+        url: as given.
+        environ: variables of the environment.
+        is_limited: whether it is limited what may be created there.
+
     Raises:
-        UsageError: the URL is malformed or not on loopback.
+        UsageError: the URL is malformed, or not on loopback and nothing is limited.
         CredentialsError: no place has usable credentials, or the environment half of them.
     """
     try:
-        clean = address(url)
+        clean = address(url, is_limited=is_limited)
     except UsageError as error:
         raise UsageError(f"--target {error}") from error
     credentials = Credentials.from_chain(environ)
     return Target(url=clean, kind="given URL", credentials=credentials, option=f"--target {shlex.quote(clean)}")
 
 
-def from_profile(profile: Profile, environ: Mapping[str, str]) -> Target:
+def from_profile(profile: Profile, environ: Mapping[str, str], *, is_limited: bool = False) -> Target:
     """The target that a profile describes, with the secrets that it refers to.
 
+    Args:
+        profile: as read.
+        environ: variables of the environment.
+        is_limited: whether it is limited what may be created there.
+
     Raises:
-        ProfileError: the address is malformed or not on loopback, the proxy can't be used, or the bundle not be read.
+        ProfileError: the address is malformed, or not on loopback and nothing is limited; the proxy can't be used, or
+            the bundle not be read.
         CredentialsError: there is nothing where the profile refers to.
     """
     with _blaming(profile, "url"):
-        clean = address(profile.url)
+        clean = address(profile.url, is_limited=is_limited)
     proxy = profile.proxy(environ)
     with _blaming(profile, "proxy"):
-        _check_proxy(proxy)
+        _check_proxy(proxy, clean)
     with _blaming(profile, "ca_bundle"):
         if profile.route.ca_bundle is not None:
             trusting(profile.route.ca_bundle)
@@ -112,16 +123,23 @@ def _blaming(profile: Profile, key: str) -> Iterator[None]:
         raise profile.error((key,), str(error)) from None
 
 
-def _check_proxy(proxy: str | None) -> None:
-    if proxy is not None and not is_loopback(urlsplit(checked_proxy(proxy)).hostname or ""):
+def _check_proxy(proxy: str | None, url: str) -> None:
+    if proxy is None:
+        return
+    is_here = is_loopback(urlsplit(checked_proxy(proxy)).hostname or "")
+    if not is_here and is_loopback(urlsplit(url).hostname or ""):
         raise UsageError("is not on this machine, and an address on loopback would be another machine to it")
 
 
-def address(url: str) -> str:
+def address(url: str, *, is_limited: bool = False) -> str:
     """`url` without what does not matter, if it is one that may be tested.
 
+    Args:
+        url: as given.
+        is_limited: whether it is limited what may be created there.
+
     Raises:
-        UsageError: the URL is malformed or not on loopback. The text begins with the URL.
+        UsageError: the URL is malformed, or not on loopback and nothing is limited. The text begins with the URL.
     """
     shown = repr(re.sub(r"//[^/@]*@", "//***@", url))  # a password is not to be repeated
     try:
@@ -138,10 +156,13 @@ def address(url: str) -> str:
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise UsageError(f"{shown} has a path or query; give scheme, host and port only")
     if not is_loopback(parts.hostname):
-        raise UsageError(
-            f"{shown} is not on this machine. Accepted requests create things that cost money, and this version can't "
-            "yet limit or clean them up; use an address on loopback, such as http://127.0.0.1:8080"
-        )
+        if not is_limited:
+            raise UsageError(
+                f"{shown} is not on this machine. Accepted requests create things that cost money there, so only "
+                "`run --max-jobs N` goes there, which limits how many; with 0 it sends only what has to be refused"
+            )
+        if parts.scheme != "https":
+            raise UsageError(f"{shown} is not on this machine, and what goes there has to be encrypted; use https://")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     if not parts.netloc.isascii() or not parts.netloc.lower().startswith(host) or not _is_rest(parts.netloc, host):
         raise UsageError(f"{shown} is no address: {parts.netloc!r} is neither a host nor a host and port")

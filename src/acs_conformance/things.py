@@ -9,6 +9,7 @@ exchange is an interval, from sending to the whole answer; what may have happene
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -63,7 +64,11 @@ class Things:
         name = decode(description, exchange.request).document.get(acts_on.id)
         life = self._lives.get((acts_on.thing, name)) if isinstance(name, str) else None
         if life is None:
+            self._learn_unnamed(description, exchange, judgement)
             return
+        may_have = self._standing(life, times(exchange), acts_on.ends_within_s).word != "alive"
+        if may_have and life.seen_ended is None and _is_forgotten(description, judgement):
+            life.seen_ended = times(exchange)[1]
         if acts_on.ends_within_s is not None:
             is_unclear = exchange.response is None or exchange.response.status >= 500
             if judgement.is_accepted or is_unclear:
@@ -71,9 +76,19 @@ class Things:
         elif acts_on.shows is not None and judgement.is_accepted and isinstance(judgement.answer.body, dict):
             shown = judgement.answer.body.get(acts_on.shows.at)
             state = shown.get(acts_on.shows.state) if isinstance(shown, dict) else None
-            may_have = self._standing(life, times(exchange), acts_on.ends_within_s).word != "alive"
             if state in acts_on.shows.ended and may_have and life.seen_ended is None:
                 life.seen_ended = times(exchange)[1]
+
+    def _learn_unnamed(self, description: Description, exchange: Exchange, judgement: Judgement) -> None:
+        """An end that was taken although nothing can be read as its name: what it mentions may have ended."""
+        acts_on = description.acts_on
+        is_unclear = exchange.response is None or exchange.response.status >= 500
+        if acts_on is None or acts_on.ends_within_s is None or not (judgement.is_accepted or is_unclear):
+            return
+        sent = exchange.request.target.encode("utf-8", "surrogateescape") + exchange.request.body
+        for (kind, name), life in self._lives.items():
+            if kind == acts_on.thing and name.encode("utf-8", "surrogateescape") in sent:
+                life.ends.append((times(exchange), False))
 
     def _learn_creation(self, description: Description, exchange: Exchange, judgement: Judgement) -> None:
         creates, body = description.creates, judgement.answer.body
@@ -124,6 +139,15 @@ class Things:
         """How a thing stands at a moment."""
         return self._standing(self._lives[thing.kind, thing.id], (at, at), None)
 
+    def is_over(self, thing: Thing, at: float) -> bool:
+        """Whether an end was asked for and answered with success, or its time is over."""
+        standing = self.stands(thing, at)
+        return standing.word == "ended" or (standing.word == "open" and standing.cause == "ended")
+
+    def over(self, at: float) -> Counter[str]:
+        """Kind -> how many things of it are over at a moment."""
+        return Counter(life.thing.kind for life in self._lives.values() if self.is_over(life.thing, at))
+
     def _standing(self, life: _Life, when: Interval, within_s: float | None) -> Standing:
         sent, answered = when
         thing = life.thing
@@ -147,6 +171,16 @@ def times(exchange: Exchange) -> Interval:
     """When a request was sent and when its answer was there, by the clock of the target's things."""
     sent = exchange.sent_at + exchange.moved_s
     return sent, sent + exchange.elapsed_s
+
+
+def _is_forgotten(description: Description, judgement: Judgement) -> bool:
+    """Whether the target rightly says that there is no such thing, and for no other reason than that it has ended."""
+    row, expectation = judgement.answer.row, judgement.expectation
+    asked = {question.key for question in description.questions if question.trait == "ended"}
+    is_missing = row is not None and row.name in description.world.missing
+    return (
+        is_missing and judgement.is_right is True and not expectation.violations and {*expectation.questions} <= asked
+    )
 
 
 def _within_s(description: Description) -> float | None:

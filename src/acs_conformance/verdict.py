@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from acs_conformance.campaign_judge import CampaignJudgement, CaseResult
 from acs_conformance.observation import Observation
@@ -78,6 +78,7 @@ def verdicts(
     judged: CampaignJudgement,
     *,
     stopped: str = "",
+    unsent: Mapping[str, str] | None = None,
 ) -> tuple[Result, ...]:
     """The result of each requirement.
 
@@ -86,12 +87,13 @@ def verdicts(
         aspects: requirement id -> what its plan enumerates.
         judged: the campaign.
         stopped: why the campaign ended early, or "".
+        unsent: aspect -> why no case that shows it was sent to its end.
     """
     by_requirement: dict[str, list[Observation]] = defaultdict(list)
     for observation in judged.observations:
         by_requirement[observation.requirement].append(observation)
     decided: dict[str, CaseResult] = {}
-    reasons: dict[str, str] = {}
+    reasons: dict[str, str] = dict(unsent or {})
     for result in judged.results.values():
         for aspect in result.case.aspects:
             # An explaining case decides its own aspects; a failed pack leaves those that no other request shows open.
@@ -100,9 +102,23 @@ def verdicts(
             elif result.reason:
                 reasons.setdefault(aspect, result.reason)
     return tuple(
-        _result(requirement, aspects.get(requirement.id, ()), by_requirement[requirement.id], decided, reasons, stopped)
+        _result(
+            _as_asked(requirement, aspects),
+            aspects.get(requirement.id, ()),
+            by_requirement[requirement.id],
+            decided,
+            reasons,
+            stopped,
+        )
         for requirement in requirements
     )
+
+
+def _as_asked(requirement: Requirement, aspects: Mapping[str, Sequence[str]]) -> Requirement:
+    """What becomes of a thing arises only where a plan follows one, which takes its time: not every depth does."""
+    if requirement.kind == "lifecycle" and not aspects.get(requirement.id):
+        return replace(requirement, conditional=True)
+    return requirement
 
 
 def _is_single(aspects: tuple[str, ...]) -> bool:

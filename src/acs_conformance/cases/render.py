@@ -175,7 +175,7 @@ def _new_value(document: Mapping[str, Any], edit: Edit) -> Json:
         name = str(get(document, edit.location))
         return name[-edit.value :] if len(name) >= edit.value else name + "x" * (edit.value - len(name))
     if edit.op == "alter":
-        return _altered(str(get(document, edit.location)))
+        return _altered(str(get(document, edit.location)), edit.value)
     if edit.op in ("wrap", "unwrap", "stringify"):
         here = get(document, edit.location)
         if edit.op == "unwrap":
@@ -189,8 +189,10 @@ def _new_value(document: Mapping[str, Any], edit: Edit) -> Json:
     return source
 
 
-def _altered(name: str) -> str:
-    """Another name of the same shape: its last letters and digits replaced by others of their kind."""
+def _altered(name: str, way: str | None) -> str:
+    """Another name of the same shape, with other letters and digits at its end; or a part of it, or more than it."""
+    if way is not None:
+        return name[:-1] if way == "shorter" else f"{name}0"
     kinds = (string.digits, "abcdef", "ABCDEF", string.ascii_lowercase, string.ascii_uppercase)
     letters = list(name)
     changed = 0

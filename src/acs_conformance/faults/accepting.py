@@ -286,7 +286,7 @@ def overlooking_when(description: Description) -> Iterator[Blind]:
                 plain_text = keyword == "type" and node.location == "query" and node.type == "string"
                 if not has or plain_text or not can_be_broken(description, node, keyword):
                     continue
-                if keyword != "required" and is_looked_up(description, node.path):
+                if is_looked_up(description, node.path) and (keyword != "required" or is_looked_up(description, about)):
                     continue
                 if _overlap(about, node.path, keyword) or not _can_meet(name, f"{node.path}=broken"):
                     continue

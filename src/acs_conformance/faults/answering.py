@@ -101,8 +101,8 @@ def _members(d: Description, prefix: str, schema: Json, when: When) -> Iterator[
         for kind, value in _ILL_TYPED.items():
             if _fits(member["type"], value):
                 continue
-            if kind == "empty" and (prefix, path) == ("error", "Code"):
-                continue  # an empty code is another code, which the operator `code` makes
+            if kind == "empty" and ((prefix, path) == ("error", "Code") or member.get("format") == "password"):
+                continue  # an empty code is another code, which the operator `code` makes; a credential may be masked
             yield spoiled(d, f"{key}.type", "ill-typed", f"{path} is {kind}", _changed(place, _set(value)), when, kind)
         for keyword, make in _BEYOND.items():
             is_empty = keyword == "minLength" and member.get(keyword) == 1  # `ill-typed` has made it empty

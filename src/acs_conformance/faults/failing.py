@@ -26,6 +26,7 @@ from acs_conformance.faults.kind import (
     with_body,
     with_members,
 )
+from acs_conformance.faults.showing import is_looked_up
 from acs_conformance.message import RawResponse
 from acs_conformance.wire import depth
 
@@ -272,9 +273,7 @@ def _longest(d: Description) -> Iterator[Seed]:
         lengths = (
             texts.lengths(d, path) if node.type == "string" and "enum" not in node.schema and not node.derived else []
         )
-        if node.identifier == "created":
-            continue  # as long as the server has made it
-        if not lengths:
+        if not lengths or is_looked_up(d, path):  # what names a thing is as long as it was made
             continue
         place, high = steps(path), lengths[-1]
 

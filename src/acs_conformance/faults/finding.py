@@ -68,7 +68,6 @@ def _unknown(d: Description, acts_on: ActsOn) -> Iterator[Seed]:
     yield lookup("some", says % "newest", lambda _c, _n, jobs: jobs[-1] if jobs else None, "newest")
     yield lookup("prefix", f"the beginning of {name} is enough", first(lambda known, named: known.startswith(named)))
     yield lookup("longer", f"{name} may go on", first(lambda known, named: named.startswith(known)))
-    yield lookup("any-case", f"{name} is compared without letter case", first(lambda k, n: k.lower() == n.lower()))
     yield from _answers(d, key, "known", f"a {name} that names nothing")
 
 
@@ -85,7 +84,6 @@ def _foreign(d: Description, acts_on: ActsOn) -> Iterator[Seed]:
             return overlooks
 
         yield blind(d, key, "ignore", f"{name} may be any", like(lambda _a, _b: True))
-        yield blind(d, key, "any-case", f"{name} is compared without case", like(lambda a, b: a.lower() == b.lower()))
         yield blind(d, key, "prefix", f"the beginning of {name} is enough", like(lambda a, b: a.startswith(b)))
         yield blind(d, key, "longer", f"{name} may go on", like(lambda a, b: b.startswith(a)))
         yield from _answers(d, key, "same", f"a {name} that is another")
@@ -123,16 +121,9 @@ def _after_end(d: Description) -> Iterator[Seed]:
     if not any(question.trait == "ended" for question in d.questions):
         return
 
-    def has_ended(call: Call) -> bool:
-        return call.job is not None and call.life.has_ended(call.job)
-
-    def when(call: Call, found: list[Breach], memory: Memory) -> bool:
-        """Whether it had ended before this call, which may end it."""
-        ids: set[str] = memory.setdefault("ended", set())
-        had = call.job is not None and call.job.id in ids
-        if has_ended(call) and call.job is not None:
-            ids.add(call.job.id)
-        return not found and had
+    def when(call: Call, found: list[Breach], _memory: Memory) -> bool:
+        """Whether it had ended before this call, which may end it: the call has it as it was looked up."""
+        return not found and call.job is not None and call.life.has_ended(call.job)
 
     says = "500 on what has ended"
     yield Spoiled(id=f"{d.id('availability')}!ended", operator="ended", says=says, spoil=internal(d), when=when)

@@ -13,6 +13,7 @@ from typing import Literal
 from urllib.parse import parse_qsl
 
 from acs_conformance.description import Description, Json, get
+from acs_conformance.emulator.acting import OF_THING
 from acs_conformance.emulator.fault import Call, Fault, Memory
 from acs_conformance.emulator.validation import Breach, find
 from acs_conformance.message import RawResponse
@@ -90,12 +91,12 @@ class Strict(Seed):
     when: When | None = None
 
     def breaches(self, call: Call, found: list[Breach], memory: Memory) -> list[Breach]:
-        """One breach more, where there was none."""
+        """One breach more, where there was none in the form of the call."""
         is_time = self.when is None or self.when(call, found, memory)  # asked each time: it may count
-        if found or not is_time or not self.refuses(call):
+        if any(breach.keyword not in OF_THING for breach in found) or not is_time or not self.refuses(call):
             return found
         rows = call.description.refusals.other
-        return [Breach(location=(), path="", keyword="unsupported", kind="other", rows=rows)]
+        return [*found, Breach(location=(), path="", keyword="unsupported", kind="other", rows=rows)]
 
 
 #: Makes the wrong answer of the right one.

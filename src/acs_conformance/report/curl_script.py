@@ -18,7 +18,6 @@ from importlib import resources
 from typing import Any
 
 from acs_conformance.report.text import visible
-from acs_conformance.signing.v3 import canonical_query
 
 Data = Mapping[str, Any]
 Part = str | Mapping[str, Any]
@@ -96,7 +95,7 @@ def walk(parts: Sequence[Part]) -> Iterator[Mapping[str, Any]]:
 
 
 def _names(finding: Data) -> Iterator[str]:
-    """The random parts of names: new each time, and the same in all requests."""
+    """The time, and the random parts of names: new each time, and the same in all requests."""
     was: dict[int, str] = {}
     capital: dict[int, None] = {}
     for request in finding["requests"]:
@@ -105,6 +104,7 @@ def _names(finding: Data) -> Iterator[str]:
                 was.setdefault(part["fresh"], part["was"])
                 if part["was"] != part["was"].lower():
                     capital[part["fresh"]] = None
+    yield "now=$(date +%s)"
     yield from (f"fresh{number}=$(fresh {len(text)})" for number, text in sorted(was.items()))
     yield from (f"capital{number}=$(printf '%s' \"$fresh{number}\" | tr a-f A-F)" for number in capital)
 
@@ -125,6 +125,9 @@ def sending(request: Data, number: int) -> Iterator[str]:
 
 def _target(parts: Sequence[Part], number: int, made: list[str]) -> tuple[str, str]:
     """Target and canonical query as words of the shell; what they need is made first."""
+    # Late: the package of the signatures brings an HTTP client, and most reports have no findings.
+    from acs_conformance.signing.v3 import canonical_query
+
     # The canonical query is sorted and encoded anew. Stand-ins of plain letters take the place of what is
     # not known yet: these stay what they are, and two parameters of one name with different ones are never sent.
     words: dict[str, str] = {}
@@ -160,7 +163,7 @@ def _word(part: Mapping[str, Any], name: str, made: list[str]) -> str:
         case {"fresh": number, "was": was}:
             return f'"${{capital{number}}}"' if was != was.lower() else f'"${{fresh{number}}}"'
         case {"now_plus": seconds}:
-            return f'"$(($(date +%s) + {seconds}))"'
+            return f'"$((now + {seconds}))"'
         case {"secret": "", "environment": variable}:
             return f'"${{{variable}:?set it to the credential that the request is to hold}}"'
         case {"environment": variable}:

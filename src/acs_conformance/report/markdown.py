@@ -11,7 +11,7 @@ from typing import Any
 from acs_conformance.report import deviations, view
 from acs_conformance.report.gfm import block, code, prose
 from acs_conformance.report.pages import moment
-from acs_conformance.report.text import plural
+from acs_conformance.report.text import left_behind, plural
 
 Data = Mapping[str, Any]
 
@@ -47,6 +47,7 @@ def _head(report: Data) -> Iterator[str]:
         (
             f"- target: {code(report['target']['url'])}, {prose(report['target']['kind'])}",
             f"- requests: {budget['requests']:,} in {run['seconds']:,.1f} s, {budget['accepted']:,} accepted",
+            *(f"- {prose(words)}" for words in left_behind(budget["created"], budget["ended"])),
             f"- depth {prose(run['depth'])}, seed {run['seed']}, run {code(run['id'])}"
             + (f", only {code(run['only'])}" if run["only"] else ""),
         )
@@ -101,7 +102,8 @@ def _findings(report: Data) -> Iterator[str]:
         ]
         yield "\n".join(lines)
         # Outside the list: a block within one depends on its indentation.
-        yield block(finding.get("replay") or finding["curl"], "bash")
+        commands = [finding[name] for name in ("replay", "again") if name in finding]
+        yield block("\n".join(commands) or finding["curl"], "bash")
     if len(findings) > _FINDINGS:
         yield f"and {plural(len(findings) - _FINDINGS, 'more finding')} in report.html"
 

@@ -7,7 +7,7 @@ escaped, and reads in the order in which it is stored. It knows nothing of repor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 #: Controls but tab and line feed, soft hyphens, zero-width and bidirectional marks, surrogates, tags and noncharacters:
 #: what XML forbids, what a browser swallows, and what makes text read as something else than it is.
@@ -43,6 +43,19 @@ def ranges(numbers: Iterable[int]) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """The number and the noun in the form that fits it."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def left_behind(created: Mapping[str, int], ended: Mapping[str, int]) -> Iterator[str]:
+    """What was created and has ended, a text for each kind of thing: "3 parcels created, all ended".
+
+    Args:
+        created: kind of thing -> how many were created.
+        ended: kind of thing -> how many of these are known to have ended.
+    """
+    for kind, count in created.items():
+        if count:
+            over = ended.get(kind, 0)
+            yield f"{plural(count, kind)} created, {'all' if over >= count else f'{over:,}' if over else 'none'} ended"
 
 
 def pointer(path: Sequence[str | int]) -> str:

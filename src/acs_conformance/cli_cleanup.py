@@ -1,0 +1,155 @@
+"""`cleanup`: end what a run has created and left behind; and the same at the end of every run.
+
+Arguments, printing, exit codes; heavy imports come late, inside the commands.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from acs_conformance import cli_completion
+from acs_conformance.cli_proof import spec_option
+from acs_conformance.errors import UsageError
+
+if TYPE_CHECKING:
+    from acs_conformance.cases.render import Context
+    from acs_conformance.exchange import Recorder
+    from acs_conformance.gateway_checks import Scheme
+    from acs_conformance.intents import Intent
+    from acs_conformance.profile import Profile
+    from acs_conformance.run import Run
+    from acs_conformance.stopping import Ending
+    from acs_conformance.target import Target
+
+_NOTHING_LIVES, _MAY_LIVE = 0, 3
+
+
+@click.command()
+@click.argument("where", metavar="REPORT_DIR_OR_INTENTS", type=click.Path(path_type=Path, exists=True))
+@click.option("--target", "target_url", metavar="URL", help="The address that the run tested, if no profile has it.")
+@click.option(
+    "--profile",
+    "profile_name",
+    metavar="NAME_OR_FILE",
+    shell_complete=cli_completion.profiles,
+    help="The profile, if it is called otherwise now.",
+)
+@click.option("--signature", type=click.Choice(["v3", "v1"]), show_default="v3", help="How requests are signed.")
+@spec_option
+def cleanup(
+    where: Path, target_url: str | None, profile_name: str | None, signature: str | None, spec_root: Path | None
+) -> int:
+    """End what a run has created and left behind, by the journal of intents in its report folder.
+
+    Needed after a run that was killed; every other one ends its jobs itself. What is known by an id is stopped; of what
+    may have been created without an answer it is told when it must have ended by itself, unused. The address and the
+    profile are those of the run, the credentials are looked for where a run looks for them. It may be repeated.
+
+    Exit code 0: nothing runs any more; 2: wrong usage; 3: something may still run, told with its reason and time.
+
+    \b
+    Examples:
+      acs-conformance cleanup reports/20260101T000000Z-staging
+      acs-conformance cleanup reports/20260101T000000Z-staging/intents.jsonl --profile staging
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
+    from acs_conformance import intents
+
+    if target_url is not None and profile_name is not None:
+        raise UsageError("--target and --profile name two targets; give one of them")
+    path = where / intents.FILE if where.is_dir() else where
+    if not path.exists():
+        raise UsageError(f"{where} holds no {intents.FILE}: it is no report folder of a run that sent anything")
+    found = intents.read(path)
+    unsettled = [intent for intent in found if not intent.is_settled]
+    click.echo(f"{len(found)} requests may have created something; {len(unsettled)} of that may still run")
+    endings: list[Ending] = []
+    for url in dict.fromkeys(intent.url for intent in unsettled):
+        group = [intent for intent in unsettled if intent.url == url]
+        endings += _ended(group, path, target_url, profile_name, cast("Scheme | None", signature), spec_root)
+    return _MAY_LIVE if any(ending.may_live for ending in endings) else _NOTHING_LIVES
+
+
+def _ended(
+    group: Sequence[Intent],
+    path: Path,
+    target_url: str | None,
+    profile_name: str | None,
+    signature: Scheme | None,
+    spec_root: Path | None,
+) -> list[Ending]:
+    """End what was created at one address."""
+    from acs_conformance import spec_folder
+    from acs_conformance.guard import Guard
+    from acs_conformance.intents import Intents
+    from acs_conformance.profile import load
+    from acs_conformance.run import recorder_for
+    from acs_conformance.stopping import left_alone, stop_all
+
+    enders = spec_folder.enders(spec_root)
+    if not any(intent.id is not None and intent.operation in enders and not intent.is_embedded for intent in group):
+        # Nothing to send: neither a target nor credentials are needed to tell the time.
+        return _shown(left_alone(intent, time.time(), enders.get(intent.operation)) for intent in group)
+    name = profile_name or (group[0].profile if target_url is None else "")
+    profile = load(name, Path()) if name else None
+    chosen = _target(group[0].url, target_url, profile)
+    journal = Intents(path)
+    recorder, sender = recorder_for(
+        chosen, signature or (profile.signature if profile else None) or "v3", Guard(intents=journal, enders=enders)
+    )
+    try:
+        return _shown(stop_all(group, enders, recorder, _context(profile, spec_root)))
+    finally:
+        sender.close()
+        journal.close()
+
+
+def _target(url: str, target_url: str | None, profile: Profile | None) -> Target:
+    """The target at which things were created; an id means nothing elsewhere."""
+    from acs_conformance import target
+
+    given = profile.url if profile is not None else target_url or url
+    if target.address(given, is_limited=True) != url:
+        raise UsageError(f"{given} is not where the run created something: that was {url}")
+    if profile is not None:
+        return target.from_profile(profile, os.environ, is_limited=True)
+    return target.from_url(given, os.environ, is_limited=True)
+
+
+def _context(profile: Profile | None, spec_root: Path | None) -> Context:
+    from acs_conformance import spec_folder
+    from acs_conformance.cases.render import Context
+
+    bindings = profile.bindings_in(spec_folder.load_all(spec_root).values()) if profile is not None else {}
+    return Context(run_id="cleanup", now=int(time.time()), bindings=bindings)
+
+
+def _shown(endings: Iterable[Ending]) -> list[Ending]:
+    found = []
+    for ending in endings:
+        click.echo(f"{'may still run' if ending.may_live else 'over'}: {ending.says}")
+        found.append(ending)
+    return found
+
+
+# --- at the end of a run ----------------------------------------------------------------------------------------------
+
+
+def stop_jobs(prepared: Run, recorder: Recorder, folder: Path) -> None:
+    """End what a run has created, and tell on standard error what may run on."""
+    living = 0
+    try:
+        for ending in prepared.stop_all(recorder):
+            living += ending.may_live
+            if ending.may_live:
+                click.echo(ending.says, err=True)
+    except KeyboardInterrupt:
+        click.echo("interrupted while jobs were being stopped", err=True)
+        living += 1
+    if living:
+        click.echo(f"something may still run: acs-conformance cleanup {folder}", err=True)
