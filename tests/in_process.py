@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
-from acs_conformance import requirement, spec_folder
+from acs_conformance import lifecycle, requirement, spec_folder
 from acs_conformance.bench import Anybody
 from acs_conformance.campaign import Campaign
 from acs_conformance.campaign_judge import CampaignJudgement, judge_campaign
@@ -57,17 +57,22 @@ class Run:
 
 
 def run(plan: Plan, *, fault: Fault | None = None, policy: Policy | None = None) -> Run:
-    """The whole of a plan against an emulator of the same description."""
+    """The whole of a plan against an emulator of the same description, and of what it calls besides."""
     description = plan.description
     emulator = Emulator(
-        {description.operation: description},
+        lifecycle.called([description]),
         settings=Settings(authenticate=False, secrets=CONTEXT.secrets),
         policy=policy,
         fault=fault,
         clock=lambda: float(NOW),
     )
+
+    def advance(seconds: float) -> float:
+        emulator.advance(seconds)
+        return seconds
+
     recorder = Recorder(InProcess(emulator), Anybody(), clock=lambda: float(NOW))
-    campaign = Campaign([plan], recorder, CONTEXT, sleep=lambda _seconds: None)
+    campaign = Campaign([plan], recorder, CONTEXT, sleep=lambda _seconds: None, wait=advance)
     campaign.run()
     judged = judge_campaign(campaign.descriptions, campaign.cases, campaign.journal.exchanges)
     results = verdicts(requirement.derive(description), plan.aspects, judged, stopped=campaign.stopped)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from acs_conformance.standing import Standing
 from acs_conformance.things import IDLE_GRACE_S
-from lives import END, FAILS, NAME, NOT_FOUND, SHOW, START, TOOK, History, given
+from lives import APP, END, FAILS, NAME, NOT_FOUND, SHOW, START, TOOK, History, given
 
 #: Seconds within which an end has taken effect, as the page of the operation says.
 WITHIN = END.acts_on.ends_within_s
@@ -190,6 +190,23 @@ def test_what_is_shown_ended_while_it_has_to_live_is_not_believed(history):
     assert history.word(4.0) == ("alive", "")
 
 
+def test_what_is_rightly_said_not_to_be_there_has_ended(history):
+    history.end(5.0, answer=None)
+    history.end(6.0, answer=NOT_FOUND)
+    assert history.word(7.0) == ("ended", "ended")
+    looked = History()
+    looked.create(limit=LIMIT)
+    looked.exchange(SHOW, {"AppId": APP, "TaskId": NAME}, NOT_FOUND, LIMIT + 1.0, TOOK)
+    assert looked.word(LIMIT + 2.0) == ("ended", "idle")
+
+
+def test_what_is_said_not_to_be_there_for_another_reason_may_live(history):
+    history.end(5.0, answer=None)
+    history.exchange(SHOW, {"AppId": "other-app", "TaskId": NAME}, NOT_FOUND, 6.0, TOOK)
+    history.exchange(SHOW, {"TaskId": NAME}, NOT_FOUND, 7.0, TOOK)
+    assert history.word(8.0) == ("open", "")
+
+
 def test_what_is_shown_alive_teaches_nothing(history):
     history.end(5.0)
     history.show(6.0, "RUNNING")
@@ -229,26 +246,25 @@ def test_no_world_that_fits_what_was_seen_contradicts_a_standing(data):
     history.create(0.0, took=took, limit=limit)
     really_created = data.draw(st.floats(0, took), label="created")
     ends = really_created + limit + data.draw(st.floats(0, IDLE_GRACE_S), label="idle end after")
-    calls = st.lists(st.tuples(MOMENTS, SPANS, st.sampled_from(["end", "refused", "lost", "look", "look"])), max_size=8)
+    calls = st.lists(st.tuples(MOMENTS, SPANS, st.sampled_from(["end", "lost", "look", "look"])), max_size=8)
     for at, span, what in sorted(data.draw(calls, label="calls")):
         sent = at + took
         moment = data.draw(st.floats(sent, sent + span), label=f"{what} reached")
-        if what in ("end", "lost"):
-            answer = {"end": "", "lost": None}[what]
-            history.end(sent, took=span, answer=answer)
-            is_taken = what == "end" or data.draw(st.booleans(), label="taken")
-            delay = data.draw(st.floats(0, WITHIN), label="delay")
-            if is_taken:
-                ends = min(ends, moment + delay)
-        elif what == "refused":
-            history.end(sent, took=span, answer=NOT_FOUND)
-        else:
+        is_forgotten = moment >= ends and data.draw(st.booleans(), label="forgotten")
+        if what == "look":
             standing = history.standing(sent, took=span)
             if standing.word == "alive":
                 assert moment < ends
             if standing.word == "ended":
                 assert moment >= ends
-            history.show(sent, "STOPPED" if moment >= ends else "RUNNING", took=span)
+            if is_forgotten:
+                history.exchange(SHOW, {"AppId": APP, "TaskId": NAME}, NOT_FOUND, sent, span)
+            else:
+                history.show(sent, "STOPPED" if moment >= ends else "RUNNING", took=span)
+            continue
+        history.end(sent, took=span, answer=None if what == "lost" else NOT_FOUND if is_forgotten else "")
+        if what == "end" or data.draw(st.booleans(), label="taken"):
+            ends = min(ends, moment + data.draw(st.floats(0, WITHIN), label="delay"))
 
 
 @drawn(limit=st.integers(10, 14400), at=st.floats(0, 20_000, allow_nan=False), took=SPANS)

@@ -69,7 +69,7 @@ class Dispatcher:
                 raising.
         """
         #: The things that cases act on.
-        self.keeper = Keeper(descriptions, self._send_alone, shared, name)
+        self.keeper = Keeper(descriptions, self._send_alone, shared, name, recorder.now)
         self._descriptions = descriptions
         self._recorder = recorder
         self._context = context

@@ -103,6 +103,10 @@ class Recorder:
         """Whether requests are signed with temporary credentials."""
         return self._signer.has_token
 
+    def now(self) -> float:
+        """Unix seconds, by the clock that dates the exchanges."""
+        return self._clock()
+
     def exchange(
         self,
         description: Description,

@@ -7,7 +7,6 @@ it, and what a case created is ended when the case is over. It sends through the
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -22,6 +21,8 @@ from acs_conformance.things import Things
 
 #: The part of its idle limit for which a shared thing is surely alive, whatever the next request takes.
 _FRESH = 0.6
+#: Ends in a row that failed for the target's weather, after which no more are asked for if none ever worked.
+_MISSES = 3
 
 
 class NothingToActOn(Exception):  # noqa: N818 - a state of the target, not an error
@@ -37,6 +38,7 @@ class Keeper:
         send: Callable[[Case, Thing | None], Judgement],
         shared: Shared,
         name: str,
+        clock: Callable[[], float],
     ) -> None:
         """Keep nothing yet.
 
@@ -45,6 +47,7 @@ class Keeper:
             send: runs a case of one request, on a thing or on none.
             shared: what it shares with the keepers of other threads.
             name: tells what it creates from what they do.
+            clock: Unix seconds, by the clock that dates the exchanges.
         """
         self.things = Things()
         #: Kind of thing -> why it could not be ended.
@@ -53,6 +56,7 @@ class Keeper:
         self._send = send
         self._state = shared
         self._name = name
+        self._clock = clock
         self._enders = {
             each.acts_on.thing: each
             for each in descriptions.values()
@@ -62,8 +66,9 @@ class Keeper:
         #: (case, attempt, step) -> what it created; (case, attempt) -> what its last request named.
         self._created: dict[tuple[str, int, int], Thing] = {}
         self._named: dict[tuple[str, int], Thing] = {}
-        #: Created by cases that are not over.
+        #: Created, and neither ended nor given up; among these, those whose end failed for the target's weather.
         self._open: list[Thing] = []
+        self._late: list[Thing] = []
         self._numbers: dict[str, int] = {}
         self._has_ended: set[str] = set()
 
@@ -113,8 +118,12 @@ class Keeper:
         self._shared[acts_on.thing] = made
         return made
 
+    def _now(self) -> float:
+        """The time by the clock of the target's things."""
+        return self._clock() + self._state.moved_s
+
     def _is_fresh(self, thing: Thing) -> bool:
-        now = time.time() + self._state.moved_s
+        now = self._now()
         if self.things.stands(thing, now).word != "alive":
             return False
         return thing.idle_limit_s is None or now - thing.created[0] < _FRESH * thing.idle_limit_s
@@ -131,20 +140,21 @@ class Keeper:
                 self._open.append(thing)
 
     def end_all(self, case: Case | None = None) -> None:
-        """End what cases have created, but for the shared things; at the end of a campaign these too."""
-        for thing in self._open:
-            if case is None or thing not in self._shared.values():
+        """End what cases have created, but for the shared things; at the end of a campaign these too.
+
+        What could not be ended for the target's weather is left for then.
+        """
+        for thing in tuple(self._open):  # each is taken from the list as it ends
+            if case is None or (thing not in self._shared.values() and thing not in self._late):
                 self.end(thing)
-        self._open = [thing for thing in self._open if case is not None and thing in self._shared.values()]
         if case is None:
             self._shared.clear()
 
     def end(self, thing: Thing) -> None:
         """End a thing, unless it is known to have ended, or things of its kind can't be."""
         ender = self._enders.get(thing.kind)
-        if thing in self._open:
-            self._open.remove(thing)
-        if ender is None or thing.kind in self.unended or self.things.is_over(thing, time.time() + self._state.moved_s):
+        if ender is None or thing.kind in self.unended or self.things.is_over(thing, self._now()):
+            self._close(thing)
             return
         number = self._numbers[ender.operation] = self._numbers.get(ender.operation, 0) + 1
         identifier = f"{ender.id('response.status')}#end-of-{thing.id}-{number}"
@@ -152,7 +162,18 @@ class Keeper:
             id=identifier, operation=ender.operation, kind="cleanup", steps=((),), aspects=(), is_enumerated=False
         )
         judgement = self._send(case, thing)
+        if judgement.is_right is None and judgement.answer.kind in ("broken", "throttled"):
+            self._late.append(thing)
+            if len(self._late) >= _MISSES and thing.kind not in self._has_ended:
+                self.unended[thing.kind] = str(judgement.answer)
+            return
+        self._close(thing)
         if judgement.is_accepted:
             self._has_ended.add(thing.kind)
         elif judgement.is_right is not True and thing.kind not in self._has_ended:
             self.unended[thing.kind] = str(judgement.answer)
+
+    def _close(self, thing: Thing) -> None:
+        """Nothing is left to be done about a thing."""
+        if thing in self._open:
+            self._open.remove(thing)

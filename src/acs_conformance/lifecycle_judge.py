@@ -6,11 +6,11 @@ kept. Where the campaign can't tell what is right, nothing is claimed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from acs_conformance import lifecycle
 from acs_conformance.answer_body import Claim
-from acs_conformance.description import ActsOn, Description, Json, Shows, get, locations, values
+from acs_conformance.description import ActsOn, Description, Json, Shows, get, locations
 from acs_conformance.lifecycle import Repeated
 from acs_conformance.standing import Standing, Thing
 
@@ -54,23 +54,22 @@ def _id(shows: Shows, shown: Json, thing: Thing) -> Iterator[Claim]:
 
 
 def _as_created(member: Repeated, body: Json, thing: Thing) -> Claim:
-    """One member, in all items: equal to what was given, or to the default, or not there where nothing was given."""
+    """One member, item by item: equal to what was given, and the default or not there where nothing was."""
     key = lifecycle.as_created_key(member.shown)
-    given, came = values(thing.document, member.given.path), values(body, member.shown)
-    if member.given.type == "array":
-        given, came = [len(each) for each in given], [len(each) if isinstance(each, list) else -1 for each in came]
-    if not given:
-        right = not came or all(value == member.default for value in came)
-        return _claim(key, right, _shown(came), _shown([member.default]) if member.default is not None else "nothing")
-    if "[]" in member.shown and member.default is not None:
-        return _claim(key, _items_fit(member, body, thing), _shown(came), _shown(given))
-    return _claim(key, came == given and _same_kinds(came, given), _shown(came), _shown(given))
-
-
-def _items_fit(member: Repeated, body: Json, thing: Thing) -> bool:
-    """Item by item, for a member that an item may leave out: it has its default then, or is not shown."""
     given, came = _by_item(thing.document, member.given.path), _by_item(body, member.shown)
-    return all(came.get(at) == given[at] if at in given else came[at] == member.default for at in {*given, *came})
+    default = member.default
+    if member.given.type == "array":  # what is in it is looked at by itself
+        given, came = _lengths(given), _lengths(came)
+        default = len(default) if isinstance(default, list) else 0
+    is_number = member.given.type == "number"
+    right = all(
+        at in came and _is_same(came[at], given[at], is_number=is_number)
+        if at in given
+        else came[at] is None or _is_same(came[at], default, is_number=is_number)
+        for at in {*given, *came}
+    )
+    allowed = _shown(list(given.values())) if given else "nothing" if default is None else f"{default!r} or nothing"
+    return _claim(key, right, _shown(list(came.values())), allowed)
 
 
 def _by_item(document: Json, path: str) -> dict[tuple[int, ...], Json]:
@@ -81,9 +80,15 @@ def _by_item(document: Json, path: str) -> dict[tuple[int, ...], Json]:
     }
 
 
-def _same_kinds(came: list[Json], given: list[Json]) -> bool:
-    """Python takes True for 1 and 1.0 for 1; JSON tells them apart."""
-    return [type(value) for value in came] == [type(value) for value in given]
+def _lengths(found: Mapping[tuple[int, ...], Json]) -> dict[tuple[int, ...], Json]:
+    """The same with the lengths of lists: None where nothing is, -1 for what is no list."""
+    return {at: len(value) if isinstance(value, list) else None if value is None else -1 for at, value in found.items()}
+
+
+def _is_same(one: Json, other: Json, *, is_number: bool) -> bool:
+    """Python takes True for 1 and 1.0 for 1; JSON tells them apart, but for a number that may have a fraction."""
+    is_kind = type(one) is type(other) or (is_number and not isinstance(one, bool) and not isinstance(other, bool))
+    return is_kind and bool(one == other)
 
 
 def _state(acts_on: ActsOn, shows: Shows, state: str, standing: Standing) -> Iterator[Claim]:

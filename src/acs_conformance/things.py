@@ -66,6 +66,9 @@ class Things:
         if life is None:
             self._learn_unnamed(description, exchange, judgement)
             return
+        may_have = self._standing(life, times(exchange), acts_on.ends_within_s).word != "alive"
+        if may_have and life.seen_ended is None and _is_forgotten(description, judgement):
+            life.seen_ended = times(exchange)[1]
         if acts_on.ends_within_s is not None:
             is_unclear = exchange.response is None or exchange.response.status >= 500
             if judgement.is_accepted or is_unclear:
@@ -73,7 +76,6 @@ class Things:
         elif acts_on.shows is not None and judgement.is_accepted and isinstance(judgement.answer.body, dict):
             shown = judgement.answer.body.get(acts_on.shows.at)
             state = shown.get(acts_on.shows.state) if isinstance(shown, dict) else None
-            may_have = self._standing(life, times(exchange), acts_on.ends_within_s).word != "alive"
             if state in acts_on.shows.ended and may_have and life.seen_ended is None:
                 life.seen_ended = times(exchange)[1]
 
@@ -169,6 +171,16 @@ def times(exchange: Exchange) -> Interval:
     """When a request was sent and when its answer was there, by the clock of the target's things."""
     sent = exchange.sent_at + exchange.moved_s
     return sent, sent + exchange.elapsed_s
+
+
+def _is_forgotten(description: Description, judgement: Judgement) -> bool:
+    """Whether the target rightly says that there is no such thing, and for no other reason than that it has ended."""
+    row, expectation = judgement.answer.row, judgement.expectation
+    asked = {question.key for question in description.questions if question.trait == "ended"}
+    is_missing = row is not None and row.name in description.world.missing
+    return (
+        is_missing and judgement.is_right is True and not expectation.violations and {*expectation.questions} <= asked
+    )
 
 
 def _within_s(description: Description) -> float | None:

@@ -40,7 +40,7 @@ def _comment(report: Data, finding: Data) -> Iterator[str]:
     )
     yield from (f"# {_line(fact)}" for fact in facts)
     yield f"# Sent to $ACS_ENDPOINT, else to {_line(report['target']['url'])}."
-    for variable, is_needed in _variables(finding):
+    for variable, is_needed in variables(finding):
         yield f"# {variable} {'has to be' if is_needed else 'may be'} set: a credential in the request is made of it."
 
 
@@ -71,7 +71,7 @@ def impossible(finding: Data) -> str:
     return ""
 
 
-def _variables(finding: Data) -> list[tuple[str, bool]]:
+def variables(finding: Data) -> list[tuple[str, bool]]:
     """The environment's variables that credentials are made of, and whether each is needed."""
     parts = [part for request in finding["requests"] for part in walk([*request["target"], *request["body"]])]
     return list({part["environment"]: part["secret"] == "" for part in parts if "environment" in part}.items())
@@ -90,7 +90,7 @@ def walk(parts: Sequence[Part]) -> Iterator[Mapping[str, Any]]:
 
 
 def _names(finding: Data) -> Iterator[str]:
-    """The random parts of names: new each time, and the same in all requests."""
+    """The time, and the random parts of names: new each time, and the same in all requests."""
     was: dict[int, str] = {}
     capital: dict[int, None] = {}
     for request in finding["requests"]:
@@ -99,6 +99,7 @@ def _names(finding: Data) -> Iterator[str]:
                 was.setdefault(part["fresh"], part["was"])
                 if part["was"] != part["was"].lower():
                     capital[part["fresh"]] = None
+    yield "now=$(date +%s)"
     yield from (f"fresh{number}=$(fresh {len(text)})" for number, text in sorted(was.items()))
     yield from (f"capital{number}=$(printf '%s' \"$fresh{number}\" | tr a-f A-F)" for number in capital)
 
@@ -154,7 +155,7 @@ def _word(part: Mapping[str, Any], name: str, made: list[str]) -> str:
         case {"fresh": number, "was": was}:
             return f'"${{capital{number}}}"' if was != was.lower() else f'"${{fresh{number}}}"'
         case {"now_plus": seconds}:
-            return f'"$(($(date +%s) + {seconds}))"'
+            return f'"$((now + {seconds}))"'
         case {"secret": "", "environment": variable}:
             return f'"${{{variable}:?set it to the credential that the request is to hold}}"'
         case {"environment": variable}:
