@@ -170,7 +170,8 @@ from acs_conformance.cases import plan
 from acs_conformance.cases.render import Context, render
 from acs_conformance.options import Options
 from acs_conformance.reach import given_target, recorder_for
-from acs_conformance.run import Limits, Run
+from acs_conformance.budget import Limits
+from acs_conformance.run import Run
 folder, url, name = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 options = Options(operations=("StartRtcCloudTranscode",), target_url=url, depth="quick", limits=Limits(max_jobs=10))
 run = Run(options)
