@@ -85,7 +85,7 @@ def _as_created(description: Description, acts_on: ActsOn, shows: Shows, *, is_q
     least = tuple(edit for edit in barest.edits if edit.op == "remove")
     if limit is not None and not any(edit.location == (limit,) for edit in least):
         least = (*least, Edit("remove", (limit,)))
-    rows: dict[str, tuple[Edit, ...]] = {"everything-given": fullest.edits}
+    rows: dict[str, tuple[Edit, ...]] = {"everything-given": (*fullest.edits, *_present(acts_on.creator))}
     if not is_quick:
         rows["defaults"] = least
     for name, edits in rows.items():
@@ -100,6 +100,13 @@ def _as_created(description: Description, acts_on: ActsOn, shows: Shows, *, is_q
             [(acts_on.creator.operation, unusual), (description.operation, ())],
             is_enumerated=False,
         )
+
+
+def _present(creator: Description) -> Iterator[Edit]:
+    """Everything optional is there, inside lists in the first item."""
+    for path, node in creator.nodes.items():
+        if not node.required and not path.endswith("[]"):
+            yield Edit("put", tuple(0 if step == "[]" else step for step in steps(path)))
 
 
 def _items(case: Case) -> int:
