@@ -120,6 +120,8 @@ def impossible(finding: Data) -> str:
     """Why the SDK can't send the requests of a finding, or ""."""
     if any(request["signing"] for request in finding["requests"]):
         return "What was tested is how a request is signed, and the SDK only signs well."
+    if curl_script.of_the_past(finding):
+        return curl_script.of_the_past(finding)
     return next((why for request in finding["requests"] if (why := _unsayable(request))), "")
 
 
