@@ -196,13 +196,20 @@ class _Replayer:
         rate = self.finding["rate"]
         if rate["failed"]:
             return min(1.0, int(rate["failed"]) / max(1, int(rate["tried"])))
-        # What a body lacks or an id repeats is not counted there: it shows in answers of the same status.
+        # What a body lacks, an id repeats or a sequence shows is not counted there. A sequence shows it once or not.
+        if any(len(case.steps) > 1 for case in self.own):
+            shown = {(record["case"], record["attempt"]) for record in map(self._record, self.finding["exchanges"])}
+            return min(1.0, len(shown) / max(1, int(rate["tried"])))
+        # Anything else shows in answers of the same status.
         operations = {request["operation"] for request in self.finding["requests"]}
-        status = _status(self.recorded.records[self.finding["exchange"]])
+        status = _status(self._record(self.finding["exchange"]))
         alike = sum(
             each["operation"] in operations and _status(each) == status for each in self.recorded.records.values()
         )
         return min(1.0, max(1, len(self.finding["exchanges"])) / max(1, alike))
+
+    def _record(self, number: int) -> Report:
+        return self.recorded.records[number]
 
     def _make_sure_that_names_work(self) -> None:
         """Send a valid request with the same identifiers where the answer is about these.

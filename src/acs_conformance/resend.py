@@ -89,7 +89,7 @@ class Recorded:
         return self.cases[name]
 
     def rendered(self, description: Description, case: Case, step: int, context: Context, attempt: int) -> RawRequest:
-        """The bytes of a step, unsigned; names are fresh in each attempt, and what the run created is what there is now.
+        """The bytes of a step, unsigned; names are fresh in each attempt; what the run created is what there is now.
 
         Raises:
             CredentialsError: a credential is needed that only the environment can give, and it does not.

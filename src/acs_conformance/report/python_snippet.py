@@ -130,6 +130,8 @@ def _unsayable(request: Data) -> str:
     types = [value for name, value in request["headers"] if name.lower() == "content-type"]
     if body and types != [_FORM]:
         return f"The request has a body of type {', '.join(types) or 'none'}, which the SDK's call does not send."
+    if not (target + body).isascii():
+        return "The request holds letters that are not encoded, which the SDK would encode."
     for text in (target.partition("?")[2], body):
         pairs = [pair.partition("=") for pair in text.split("&")] if text else []
         names = [name for name, _, _ in pairs]
