@@ -237,7 +237,7 @@ class _Replayer:
         numbers = (number for number in range(first["exchange"] - 1, 0, -1) if number in self.recorded.records)
         records = (self.recorded.records[number] for number in numbers)
         record = next((each for each in records if each["operation"] == first["operation"]), None)
-        if record is not None and not record["signing"] and not record["step"]:
+        if record is not None and not record["signing"]:
             self._send_besides(Exchange.from_json(record), "before")
 
     def _send_besides(self, exchange: Exchange, why: str) -> None:
