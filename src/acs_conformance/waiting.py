@@ -1,6 +1,6 @@
 """Let time go by for the things of a target: by moving their clock where somebody offers that, else by sleeping.
 
-In: seconds. Out: by how many the clock was moved. Only an emulator offers it; at a real endpoint waiting takes its time.
+In: seconds. Out: by how many the clock was moved. Only an emulator offers it; a real endpoint takes its time.
 """
 
 from __future__ import annotations
