@@ -14,8 +14,10 @@ import pytest
 
 import servers
 from acs_conformance import cli, faults, profile, report, spec_folder
+from acs_conformance.options import Options
+from acs_conformance.reach import reached, recorder_for
 from acs_conformance.report import sarif
-from acs_conformance.run import Options, Run, reached, recorder_for
+from acs_conformance.run import Run
 from acs_conformance.store import Store
 from acs_conformance.summary import Screen, summary
 from servers import KEYS, pytest_suites, run_against

@@ -15,10 +15,11 @@ import time
 import pytest
 
 import servers
-from acs_conformance import faults, intents, profile, run, spec_folder
+from acs_conformance import faults, intents, profile, reach, run, spec_folder
 from acs_conformance.budget import Limits
 from acs_conformance.errors import UsageError
 from acs_conformance.message import RawRequest
+from acs_conformance.options import Options
 from acs_conformance.oracle import expect
 from acs_conformance.store import Store
 from acs_conformance.trait import Memory
@@ -167,7 +168,9 @@ from pathlib import Path
 from acs_conformance.budget import Unaffordable
 from acs_conformance.cases import plan
 from acs_conformance.cases.render import Context, render
-from acs_conformance.run import Limits, Options, Run, given_target, recorder_for
+from acs_conformance.options import Options
+from acs_conformance.reach import given_target, recorder_for
+from acs_conformance.run import Limits, Run
 folder, url, name = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 options = Options(operations=("StartRtcCloudTranscode",), target_url=url, depth="quick", limits=Limits(max_jobs=10))
 run = Run(options)
@@ -426,7 +429,7 @@ def keys(monkeypatch):
 
 @pytest.mark.parametrize("number", [0, 40])
 def test_with_a_limit_a_target_elsewhere_is_let_through(keys, number):
-    found = run.given_target(run.Options(target_url=ELSEWHERE, limits=Limits(max_jobs=number)))
+    found = reach.given_target(Options(target_url=ELSEWHERE, limits=Limits(max_jobs=number)))
     assert found.url == ELSEWHERE
 
 
@@ -440,7 +443,7 @@ def test_with_a_limit_a_target_elsewhere_is_let_through(keys, number):
 )
 def test_without_a_limit_or_encryption_it_is_not(keys, url, limits, words):
     with pytest.raises(UsageError, match=f"is not on this machine.*{words}"):
-        run.given_target(run.Options(target_url=url, limits=limits))
+        reach.given_target(Options(target_url=url, limits=limits))
 
 
 def test_a_profile_limits_more_and_does_not_let_through(keys, tmp_path):
@@ -448,9 +451,9 @@ def test_a_profile_limits_more_and_does_not_let_through(keys, tmp_path):
     (tmp_path / "acs-conformance.toml").write_text(f"{table}jobs = 5\nrequests = 900\nseconds = 1.5\n", "utf-8")
     found = profile.load("there", tmp_path)
     with pytest.raises(UsageError, match="is not on this machine"):
-        run.given_target(run.Options(profile=found))
-    options = run.Options(profile=found, limits=Limits(max_jobs=10, max_requests=20, max_surprises=0))
-    assert run.given_target(options).url == ELSEWHERE
+        reach.given_target(Options(profile=found))
+    options = Options(profile=found, limits=Limits(max_jobs=10, max_requests=20, max_surprises=0))
+    assert reach.given_target(options).url == ELSEWHERE
     assert run.Run(options).limits == Limits(max_jobs=5, max_requests=20, max_seconds=1.5, max_surprises=0)
 
 

@@ -25,10 +25,12 @@ from acs_conformance.description import Description
 from acs_conformance.errors import TargetUnreachable, UsageError
 from acs_conformance.exchange import Recorder
 from acs_conformance.gateway_checks import Scheme
+from acs_conformance.options import Options
 from acs_conformance.profile import load as load_profile
 from acs_conformance.profile import load_deviations
+from acs_conformance.reach import reached, recorders_for
 from acs_conformance.results import Outcome
-from acs_conformance.run import Options, Run, reached, recorders_for
+from acs_conformance.run import Run
 from acs_conformance.signing import Credentials
 from acs_conformance.store import FILE as JOURNAL
 from acs_conformance.store import Store
@@ -84,7 +86,7 @@ class ConformanceResult:
     readings: Mapping[str, str]
     #: All of it, in the shape of report.json: docs/report.md.
     report: Mapping[str, Any] = field(repr=False)
-    #: What the run has created and may still live, in words; empty where all was ended.
+    #: What the run has created and may still run, in words; empty where all was ended.
     may_live: tuple[str, ...]
     #: Where report.html and the other files are; None where they were not asked for.
     report_dir: Path | None
@@ -232,7 +234,7 @@ def _target(options: Options, prepared: Run, credentials: Credentials | None) ->
 
 
 def _sent(prepared: Run, chosen: Target, folder: Path) -> tuple[Outcome, str, tuple[str, ...]]:
-    """The judged run, why the target was unreachable, or "", and what the run has created that may still live."""
+    """The judged run, why the target was unreachable, or "", and what the run has created that may still run."""
     store = Store(folder)
     guard = prepared.guard(chosen, folder)
     options = prepared.options
@@ -258,7 +260,7 @@ def _sent(prepared: Run, chosen: Target, folder: Path) -> tuple[Outcome, str, tu
 
 
 def _ended(prepared: Run, recorder: Recorder) -> tuple[str, ...]:
-    """Ends what the run has created; of what may live on all the same, what is to be said."""
+    """Ends what the run has created; of what may run on all the same, what is to be said."""
     return tuple(ending.says for ending in prepared.stop_all(recorder) if ending.may_live)
 
 

@@ -88,7 +88,7 @@ def _ended(
     from acs_conformance.guard import Guard
     from acs_conformance.intents import Intents
     from acs_conformance.profile import load
-    from acs_conformance.run import recorder_for
+    from acs_conformance.reach import recorder_for
     from acs_conformance.stopping import left_alone, stop_all
 
     enders = spec_folder.enders(spec_root)

@@ -19,8 +19,8 @@ from acs_conformance.cli_proof import spec_option
 from acs_conformance.errors import UsageError
 
 if TYPE_CHECKING:
+    from acs_conformance.options import Options
     from acs_conformance.replay import Replay
-    from acs_conformance.run import Options
 
 _REPORT = click.Path(path_type=Path)
 _FAILS, _PASSES, _INCONCLUSIVE = 1, 0, 3
@@ -115,8 +115,8 @@ def _chosen(path: Path, report: Mapping[str, Any], given: Sequence[str], *, all_
 
 def _options(report: Mapping[str, Any], url: str | None, profile_name: str | None, root: Path | None) -> Options:
     """The target that was given, else that of the report."""
+    from acs_conformance.options import Options
     from acs_conformance.profile import load
-    from acs_conformance.run import Options
 
     if url is not None and profile_name is not None:
         raise UsageError("--target and --profile name two targets; give one of them")
@@ -141,10 +141,10 @@ def _replayed(
     is_elsewhere: bool,
 ) -> list[Replay]:
     from acs_conformance import spec_folder
+    from acs_conformance.reach import reached, recorder_for
     from acs_conformance.replay import descriptions_of
     from acs_conformance.replay import replay as send
     from acs_conformance.resend import Settings
-    from acs_conformance.run import reached, recorder_for
 
     described = [descriptions_of(report, finding, options.spec_root) for finding in findings]
     for name in dict.fromkeys(name for _, changed in described for name in changed):

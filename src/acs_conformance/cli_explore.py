@@ -66,7 +66,8 @@ def explore(
     from acs_conformance.explore import Effort, undemanded
     from acs_conformance.explore import explore as explored
     from acs_conformance.journal import Journal
-    from acs_conformance.run import Options, reached, recorder_for
+    from acs_conformance.options import Options
+    from acs_conformance.reach import reached, recorder_for
     from acs_conformance.store import FILE, Store
 
     if report_dir is not None and (report_dir / FILE).exists():

@@ -200,6 +200,7 @@ class _Explorer:
             wait=stage.target.advance,
         )
         campaign.run()
+        stage.shared.go_on()
         self.cases |= campaign.cases
         stage.target = with_clock(stage.target, stage.journal.exchanges)
         if campaign.is_unreachable:

@@ -135,8 +135,9 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         from acs_conformance.budget import Limits
+        from acs_conformance.options import Options
         from acs_conformance.profile import load, load_deviations
-        from acs_conformance.run import Options, Run
+        from acs_conformance.run import Run
 
         worker: dict[str, Any] | None = getattr(config, "workerinput", None)
         self.config = config
@@ -213,7 +214,7 @@ class Session:
         """End what workers have created and not ended, such as one that was killed."""
         if self.options.is_embedded:
             return
-        from acs_conformance.run import recorder_for
+        from acs_conformance.reach import recorder_for
 
         target = self._reached()
         guard = self._guard(target)
@@ -238,7 +239,7 @@ class Session:
 
     def _engine(self) -> tuple[Any, Store]:
         if self._campaign is None or self._store is None:
-            from acs_conformance.run import recorder_for
+            from acs_conformance.reach import recorder_for
             from acs_conformance.store import Store
 
             self._store = Store(self.folder)
@@ -250,7 +251,7 @@ class Session:
     def _reached(self) -> Target:
         if self._target is None:
             from acs_conformance import target
-            from acs_conformance.run import given_target
+            from acs_conformance.reach import given_target
 
             self._target = given_target(self.options)
         if self._target is None:

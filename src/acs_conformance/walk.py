@@ -19,7 +19,7 @@ from acs_conformance.cases.render import Context, render
 from acs_conformance.description import Description
 from acs_conformance.dispatch import Dispatcher
 from acs_conformance.exchange import Recorder
-from acs_conformance.journal import Journal
+from acs_conformance.journal import Journal, Shared
 from acs_conformance.observation import Judgement, Observation
 from acs_conformance.obstacle import with_remedy
 from acs_conformance.record import Exchange
@@ -75,8 +75,7 @@ class Stage:
         self.journal = journal
         self.target = target
         self.run_id = run_id
-        #: Seconds by which the clock of the target's things has been moved.
-        self.moved_s = 0.0
+        self.shared = Shared(journal)
         self.walks = 0
         #: What is known of the things of all walks: an id that is made up in one may be another's.
         self.things = Things()
@@ -143,14 +142,13 @@ class Walk:
             stage.descriptions,
             stage.recorder,
             Context(run_id=self.run_id, now=int(time.time()), secrets=stage.target.secrets),
-            stage.journal,
+            stage.shared,
+            name=f"{stage.walks}.",
             rendered=render,
             sleep=time.sleep,
             wait=stage.target.advance,
-            before=lambda _case: None,
             after=self._look_at,
         )
-        self._dispatcher.keeper.moved_s = stage.moved_s
         self._dispatcher.keeper.things = stage.things
 
     @property
@@ -257,7 +255,6 @@ class Walk:
             self._dispatcher.keeper.end_all()
         for kind, answer in self._dispatcher.keeper.unended.items():
             self._stage.undecided[f"a {kind} could not be ended: {answer}"] = None
-        self._stage.moved_s = self._dispatcher.keeper.moved_s
 
 
 def _is_broken(judgement: Judgement) -> bool:
