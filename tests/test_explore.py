@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ import pytest
 import servers
 from acs_conformance import faults, spec_folder
 from acs_conformance.bench import Anybody, InProcess
+from acs_conformance.cases import render
 from acs_conformance.cases.case import Edit
 from acs_conformance.cases.moves import Call, families, moves_of, smaller
 from acs_conformance.emulator.admin import Admin
@@ -247,6 +249,22 @@ def test_a_made_up_id_that_is_a_thing_of_an_earlier_sequence_gives_no_alarm():
     emulator.life.jobs.add(replace(thing, id="nobody-made-this"))
     second.call(Call(DESCRIBE, (Edit("set", ("TaskId",), "nobody-made-this"),), of=0))
     assert second.failing.observation.requirement == f"{DESCRIBE}.TaskId.known"
+
+
+def test_a_made_up_id_that_a_later_thing_gets_gives_no_alarm(monkeypatch):
+    def paired():
+        """Each second id is the altered one before it."""
+        for number in itertools.count(1):
+            yield f"job-{number:06d}"
+            yield render.altered(f"job-{number:06d}")
+
+    ids = paired()
+    monkeypatch.setattr("acs_conformance.emulator.life.new_id", lambda *_: next(ids))
+    right = explored(examples=5)
+    assert right.found.failing is None
+    made = {job.id for job in right.emulator.jobs}
+    asked = "".join(exchange.request.target for exchange in right.journal.exchanges if exchange.response.status == 404)
+    assert any(name in asked for name in made)
 
 
 # --- what can be sent -------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis import strategies as st
-from hypothesis.errors import Flaky, HypothesisException
+from hypothesis.errors import Flaky
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from acs_conformance import lifecycle
@@ -36,7 +36,6 @@ from acs_conformance.emulator_clock import with_clock
 from acs_conformance.errors import TargetUnreachable, UsageError
 from acs_conformance.exchange import Recorder
 from acs_conformance.journal import Journal
-from acs_conformance.observation import Observation
 from acs_conformance.target import Target, is_loopback
 from acs_conformance.walk import Failing, Stage, Walk
 
@@ -44,6 +43,8 @@ from acs_conformance.walk import Failing, Stage, Walk
 #: leaving out one part after the other.
 _PATIENCE = 40
 _SMALLER = 120
+#: Ends of the requirements that only many exchanges show.
+_TOGETHER = (".unique", ".availability")
 #: Told how many sequences were tried, and how many there are to be.
 Progress = Callable[[int, int], None]
 
@@ -144,6 +145,8 @@ class _Explorer:
     tried: dict[str, int] = field(default_factory=dict)
     failed: dict[str, int] = field(default_factory=dict)
     examples: int = 0
+    #: Number of the last exchange before the walks.
+    opened_up_to: int = 0
     #: Walks since a failing one became smaller.
     idle_walks: int = 0
 
@@ -175,7 +178,7 @@ class _Explorer:
             run_state_machine_as_test(machine, settings=chosen)
         except (_Found, _Enough):
             pass
-        except (Flaky, HypothesisException):
+        except Flaky:
             # Another answer the second time: what was seen stays so, and how often it comes is told.
             if self.smallest is None:
                 self.stage.undecided["the same requests were answered otherwise when they were sent again"] = None
@@ -201,6 +204,7 @@ class _Explorer:
         )
         campaign.run()
         stage.shared.go_on()
+        self.opened_up_to = stage.requests
         self.cases |= campaign.cases
         stage.target = with_clock(stage.target, stage.journal.exchanges)
         if campaign.is_unreachable:
@@ -316,10 +320,17 @@ class _Explorer:
         )
 
     def _together(self) -> Failing | None:
-        """What only all exchanges show, such as an id that repeats, with everything of the walk in which it showed."""
-        exchanges = self.stage.journal.exchanges
-        judged = judge_campaign(self.stage.descriptions, self.cases | self.stage.journal.added, exchanges)
-        failed: list[Observation] = [o for o in judged.observations if o.outcome == "fail"]
+        """What no walk shows: what went wrong before them, and what repeats or fails now and then in all of them.
+
+        What they say of things was judged in order. Seen from the end, an id that was made up may have become one.
+        """
+        exchanges, cases = self.stage.journal.exchanges, self.cases | self.stage.journal.added
+        before = [exchange for exchange in exchanges if exchange.number <= self.opened_up_to]
+        judged = judge_campaign(self.stage.descriptions, cases, before)
+        failed = [o for o in judged.observations if o.outcome == "fail"]
+        if not failed:
+            judged = judge_campaign(self.stage.descriptions, cases, exchanges)
+            failed = [o for o in judged.observations if o.outcome == "fail" and o.requirement.endswith(_TOGETHER)]
         if not failed:
             return None
         first = min(failed, key=lambda observation: observation.exchange)
