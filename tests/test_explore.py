@@ -63,9 +63,7 @@ class Explored:
         return [operation for operation, _ in self.calls]
 
 
-def explored(
-    fault=None, *, policy=None, seed=0, examples=25, steps=25, sender=None, url="http://127.0.0.1:9"
-) -> Explored:
+def explored(fault=None, *, policy=None, seed=0, examples=20, sender=None, url=URL, descriptions=None) -> Explored:
     """An exploration of an emulator in this process."""
     described = descriptions or DESCRIPTIONS
     emulator = Emulator(described, settings=Settings(authenticate=False), fault=fault, policy=policy)
