@@ -25,7 +25,7 @@ from acs_conformance.cases.render import Context, render
 from acs_conformance.cases.smaller import smaller_case
 from acs_conformance.description import Description
 from acs_conformance.dispatch import Dispatcher, Rendered
-from acs_conformance.early_end import EarlyEnds, Stopped
+from acs_conformance.early_end import EarlyEnds, Stopped, is_surprise
 from acs_conformance.exchange import Recorder
 from acs_conformance.gateway_judge import is_locked_out, is_pointless
 from acs_conformance.journal import Journal, Shared
@@ -267,7 +267,7 @@ class Campaign:
         judged = self._dispatcher.resume(added)
         self._asked |= {e.case: j for e, j in judged if self.descriptions[e.operation].checks is not None}
         cases = self.cases if self._is_frugal else {}
-        self._surprising |= {cases[e.case].requirement for e, j in judged if _is_surprise(cases.get(e.case), j)}
+        self._surprising |= {cases[e.case].requirement for e, j in judged if is_surprise(cases.get(e.case), j)}
 
     def tried(self, case: Case, first: int = 0, dispatcher: Dispatcher | None = None) -> tuple[Judgement, int]:
         """Try a case: again while it is throttled, and twice more where the answer is broken.
@@ -311,7 +311,7 @@ class Campaign:
 
     def _decide(self, case: Case, dispatcher: Dispatcher) -> Judgement:
         judgement, attempt = self.tried(case, self._first_attempt if case.kind == "opening" else 0, dispatcher)
-        if _is_surprise(case, judgement):
+        if is_surprise(case, judgement):
             self._surprising.add(case.requirement)
         if not (self._is_frugal and judgement.is_accepted):
             with contextlib.suppress(Unaffordable):
@@ -398,8 +398,3 @@ class Campaign:
         self.journal.add_case(probe)
         judgement, _ = self._dispatcher.attempt(probe, 0)
         return judgement.answer.row is not None
-
-
-def _is_surprise(case: Case | None, judgement: Judgement) -> bool:
-    """Whether what had to be refused was accepted."""
-    return case is not None and case.kind == "reject" and judgement.is_accepted
