@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,9 @@ MADE_UP_ROOT = Path(__file__).parent / "data" / "spec"
 MADE_UP = spec_folder.load("BookParcel", MADE_UP_ROOT)
 #: One that is called by GET, with texts of a fixed form, numbers with a fraction, and lists and objects inside items.
 MADE_UP_TOO = spec_folder.load("QuoteParcels", MADE_UP_ROOT)
+
+#: Three of one family, with lists and optional members inside items: what the first creates the others show and end.
+OPENS, SHOWS, CLOSES = (spec_folder.load(name, MADE_UP_ROOT) for name in ("OpenParcel", "ShowParcel", "CloseParcel"))
 
 
 @functools.cache
@@ -56,11 +60,13 @@ class Run:
     code: ExitCode
 
 
-def run(plan: Plan, *, fault: Fault | None = None, policy: Policy | None = None) -> Run:
+def run(
+    plan: Plan, *, fault: Fault | None = None, policy: Policy | None = None, beside: Iterable[Description] = ()
+) -> Run:
     """The whole of a plan against an emulator of the same description, and of what it calls besides."""
     description = plan.description
     emulator = Emulator(
-        lifecycle.called([description]),
+        lifecycle.called([*beside, description]),
         settings=Settings(authenticate=False, secrets=CONTEXT.secrets),
         policy=policy,
         fault=fault,
@@ -72,7 +78,7 @@ def run(plan: Plan, *, fault: Fault | None = None, policy: Policy | None = None)
         return seconds
 
     recorder = Recorder(InProcess(emulator), Anybody(), clock=lambda: float(NOW))
-    campaign = Campaign([plan], recorder, CONTEXT, sleep=lambda _seconds: None, wait=advance)
+    campaign = Campaign([plan], recorder, CONTEXT, beside=beside, sleep=lambda _seconds: None, wait=advance)
     campaign.run()
     judged = judge_campaign(campaign.descriptions, campaign.cases, campaign.journal.exchanges)
     results = verdicts(requirement.derive(description), plan.aspects, judged, stopped=campaign.stopped)

@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from acs_conformance import report as reports
+from acs_conformance.errors import ReportError
+from acs_conformance.report import pdf
+
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
-SCRIPTS = ["run_overhead.py", "against_schemathesis.py", "emulator_rate.py", "many_jobs.py"]
+SCRIPTS = ["run_overhead.py", "against_schemathesis.py", "emulator_rate.py", "many_jobs.py", "report_page.py"]
 
 
 def run(script, *arguments):
@@ -111,3 +115,19 @@ def test_the_overhead_of_a_run_with_few_requests():
     assert done.returncode == 0, done.stderr
     assert "ratio run / loop" in done.stdout
     assert "12, 12" in done.stdout
+
+
+def test_a_grown_report_is_a_report_and_opens_in_a_browser(tmp_path):
+    try:
+        pdf.find(os.environ)
+    except ReportError:
+        pytest.skip(f"there is no Chromium; {pdf.VARIABLE} can name one")
+    sizes = ("--requirements", "300", "--exchanges", "2500")
+    done = run("report_page.py", *sizes, "--repeats", "1", "--keep", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "ms to DOMContentLoaded" in done.stdout
+    assert re.search(r"requirements, exchanges +300, 2,500\n", done.stdout)
+    grown = reports.load(tmp_path)
+    assert len({requirement["id"] for requirement in grown["requirements"]}) == 300
+    assert grown["findings"]
+    assert max(path.name for path in (tmp_path / "exchanges").iterdir()) == "002001-002500.html"

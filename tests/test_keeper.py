@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.parse
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -46,6 +47,7 @@ class World:
     meddle: Callable[[World, RawRequest], Reply | None] = lambda _world, _request: None
     sent: list[RawRequest] = field(default_factory=list)
     now: float = float(NOW)
+    began: float = field(default_factory=time.perf_counter)
 
     def __post_init__(self) -> None:
         self.emulator = Emulator(
@@ -57,7 +59,8 @@ class World:
         )
 
     def clock(self) -> float:
-        return self.now
+        """Real time goes by too: that is how long an answer is seen to take."""
+        return self.now + time.perf_counter() - self.began
 
     def send(self, request: RawRequest) -> Reply:
         self.now += self.took

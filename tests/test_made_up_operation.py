@@ -7,12 +7,15 @@ error rows of other names, nothing that it creates.
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import independent
+import servers
 from acs_conformance import requirement, source, spec_folder
 from acs_conformance.cases import DEPTHS
 from acs_conformance.cases.render import render
@@ -21,7 +24,7 @@ from acs_conformance.emulator.policy import Policy, variants
 from acs_conformance.emulator.validation import Breach
 from acs_conformance.verdict import ExitCode, Verdict
 from acs_conformance.wire import decode_parameters
-from in_process import CONTEXT, MADE_UP, planned, run
+from in_process import CLOSES, CONTEXT, MADE_UP, OPENS, SHOWS, planned, run
 
 PLAN = planned(MADE_UP)
 
@@ -253,3 +256,130 @@ def test_a_server_that_refuses_something_documented_is_found_and_the_part_is_nam
     # A list of the most items is what fails, whichever keyword of the list its count is said to show.
     assert accepted
     assert all(name.partition(".")[0] == key.partition(".")[0] for name in accepted), failed
+
+
+# --- a family that creates, shows and ends ----------------------------------------------------------------------------
+
+FAMILY = (OPENS, SHOWS, CLOSES)
+by_member = pytest.mark.parametrize("description", FAMILY, ids=lambda description: description.operation)
+
+
+@by_member
+def test_the_family_is_valid_openapi_and_its_statements_hold_together(description):
+    folders = spec_folder.folders(Path(__file__).parent / "data" / "spec")
+    OpenAPIV31SpecValidator(source.read(folders[description.operation] / "openapi.yaml").data).validate()
+    requirement.check_statements(description)
+
+
+def test_what_acts_on_parcels_knows_what_creates_and_ends_them():
+    assert (SHOWS.acts_on.creator.operation, SHOWS.acts_on.ender.operation) == ("OpenParcel", "CloseParcel")
+    assert (CLOSES.acts_on.creator.operation, CLOSES.acts_on.ends_within_s) == ("OpenParcel", 5.0)
+    assert OPENS.acts_on is None
+    assert OPENS.creates.idle_limit == "KeepFor"
+    keys = {r.key for r in requirement.derive(SHOWS)}
+    assert {
+        "ParcelId.known",
+        "Depot.same",
+        "response.Parcel.Id.as-created",
+        "response.Parcel.Boxes.as-created",
+        "response.Parcel.Boxes[].Tags[].as-created",
+        "response.Parcel.Boxes[].Lid.Color.as-created",
+        "response.Parcel.State.alive",
+        "response.Parcel.State.ended",
+        "response.Parcel.State.idle",
+    } <= keys
+    assert {"ParcelId.known", "Depot.same"} <= {r.key for r in requirement.derive(CLOSES)}
+
+
+@by_member
+@pytest.mark.parametrize("depth", ["quick", "standard"])
+def test_a_faultless_server_of_the_family_passes_every_requirement(description, depth):
+    found = run(planned(description, depth), beside=FAMILY)
+    assert found.campaign.stopped == ""
+    others = {
+        key: (str(result.verdict), result.reason)
+        for key, result in found.results.items()
+        if result.verdict is not Verdict.PASS and not result.requirement.conditional
+    }
+    assert others == {}
+    assert found.code is ExitCode.CONFORMS
+    assert found.judged.created == found.judged.ended
+    assert found.judged.created["parcel"] > 0
+
+
+@by_member
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_faultless_server_of_the_family_passes_however_it_settles_what_is_open(description, number):
+    names = [name for name, _ in variants(description) if name.startswith("pairwise")]
+    found = run(planned(description), policy=dict(variants(description))[names[number]], beside=FAMILY)
+    assert keys_of(Verdict.FAIL, found.results) == []
+    assert found.code is ExitCode.CONFORMS
+
+
+class Shows(Fault):
+    """A server that shows a parcel otherwise than it is."""
+
+    def __init__(self, spoil) -> None:
+        self.spoil = spoil
+
+    def answer(self, call, found, response, memory):  # noqa: ARG002
+        if call.description.operation != SHOWS.operation or response.status != 200:
+            return response
+        body = json.loads(response.body)
+        self.spoil(body["Parcel"])
+        return replace(response, body=json.dumps(body).encode())
+
+
+def _of_each_box(name, change):
+    def spoil(parcel):
+        for box in parcel["Boxes"]:
+            if name in box:
+                change(box)
+
+    return spoil
+
+
+SPOILT = {
+    "Boxes.as-created": lambda parcel: parcel["Boxes"].append({"Label": "more"}),
+    "Boxes[].Label.as-created": lambda parcel: parcel["Boxes"][-1].update(Label="other"),
+    "Boxes[].Weight.as-created": _of_each_box("Weight", lambda box: box.update(Weight=99)),
+    "Boxes[].Tags[].as-created": _of_each_box("Tags", lambda box: box.update(Tags=["wet" for _ in box["Tags"]])),
+    "Boxes[].Lid.Color.as-created": _of_each_box("Lid", lambda box: box["Lid"].update(Color="green")),
+    "Boxes[].Lid.IsTight.as-created": _of_each_box("Lid", lambda box: box["Lid"].pop("IsTight", None)),
+    "Owner.Name.as-created": lambda parcel: parcel.get("Owner", {}).update(Name="somebody"),
+    "IsInsured.as-created": lambda parcel: parcel.update(IsInsured=not parcel.get("IsInsured")),
+    "KeepFor.as-created": lambda parcel: parcel.update(KeepFor=120),
+    "Id.as-created": lambda parcel: parcel.update(Id="p-0"),
+    "State.alive": lambda parcel: parcel.update(State="GONE"),
+    "State.ended": lambda parcel: parcel.update(State="OPEN"),
+}
+
+
+@pytest.mark.parametrize("key", SPOILT)
+def test_a_server_that_shows_a_parcel_otherwise_than_it_is_fails_what_says_so(key):
+    found = run(planned(SHOWS), fault=Shows(SPOILT[key]))
+    assert f"response.Parcel.{key}" in keys_of(Verdict.FAIL, found.results)
+    assert found.code is ExitCode.FAILED
+
+
+def test_a_server_that_forgets_whose_a_parcel_is_is_found():
+    class Anybodys(Fault):
+        def breaches(self, call, found, memory):  # noqa: ARG002
+            return [breach for breach in found if breach.keyword != "same"]
+
+    class Anything(Fault):
+        def breaches(self, call, found, memory):  # noqa: ARG002
+            return [breach for breach in found if breach.keyword != "known"]
+
+    for description, fault, key in ((SHOWS, Anybodys(), "Depot.same"), (CLOSES, Anybodys(), "Depot.same")):
+        assert keys_of(Verdict.FAIL, run(planned(description), fault=fault).results) == [key]
+    assert "ParcelId.known" in keys_of(Verdict.FAIL, run(planned(CLOSES), fault=Anything()).results)
+
+
+def test_the_command_line_runs_the_family_by_its_folder_alone(tmp_path):
+    folder = str(Path(__file__).parent / "data" / "spec")
+    chosen = [description.operation for description in FAMILY]
+    ended = servers.run_against(None, tmp_path, "--spec", folder, depth="standard", chosen=chosen).without_traceback()
+    assert ended.code == 0, ended.out + ended.err
+    assert ended.report["budget"]["created"] == ended.report["budget"]["ended"]
+    assert "parcels created, all ended" in ended.out

@@ -30,10 +30,10 @@ from acs_conformance.oracle import expect
 from acs_conformance.standing import Standing
 from acs_conformance.trait import Memory, claims
 from acs_conformance.wire import decode
-from in_process import CONTEXT, MADE_UP, MADE_UP_TOO, NOW
+from in_process import CONTEXT, MADE_UP, MADE_UP_TOO, NOW, OPENS, SHOWS
 
 START = spec_folder.load("StartRtcCloudTranscode")
-DESCRIPTIONS = {**spec_folder.load_all(), MADE_UP.operation: MADE_UP, MADE_UP_TOO.operation: MADE_UP_TOO}
+DESCRIPTIONS = spec_folder.load_all() | {each.operation: each for each in (MADE_UP, MADE_UP_TOO, OPENS, SHOWS)}
 #: Kinds whose requests have to be accepted, all of them or but for those that a sequence has refused on purpose.
 VALID = ("opening", "accept", "sequence")
 #: Ends of requirements on the thing that a request names, which the request alone does not break.

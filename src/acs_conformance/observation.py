@@ -13,6 +13,9 @@ from acs_conformance.oracle import Expectation
 
 Outcome = Literal["pass", "fail", "inconclusive"]
 
+#: The cause of a failure where a success was not allowed.
+ACCEPTED = "accepted"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:

@@ -89,7 +89,8 @@ def _as_created(description: Description, acts_on: ActsOn, shows: Shows, *, is_q
     least = tuple(edit for edit in barest.edits if edit.op == "remove")
     if limit is not None and not any(edit.location == (limit,) for edit in least):
         least = (*least, Edit("remove", (limit,)))
-    rows: dict[str, tuple[Edit, ...]] = {"everything-given": _of_this_world(acts_on.creator, fullest.edits)}
+    given = (*_of_this_world(acts_on.creator, fullest.edits), *_present(acts_on.creator))
+    rows: dict[str, tuple[Edit, ...]] = {"everything-given": given}
     if not is_quick:
         rows["defaults"] = _of_this_world(acts_on.creator, least)
     for name, edits in rows.items():
@@ -128,6 +129,13 @@ def _longest(creator: Description, valid: list[Case]) -> Iterator[Edit]:
         elif edit.value not in taken:
             taken.add(edit.value)
             yield edit
+
+
+def _present(creator: Description) -> Iterator[Edit]:
+    """Everything optional is there, inside lists in the first item."""
+    for path, node in creator.nodes.items():
+        if not node.required and not path.endswith("[]"):
+            yield Edit("put", tuple(0 if step == "[]" else step for step in steps(path)))
 
 
 def _items(case: Case) -> int:

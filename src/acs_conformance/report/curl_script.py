@@ -55,13 +55,18 @@ def _body(report: Data, finding: Data) -> Iterator[str]:
         yield f"echo {shlex.quote(words)} >&2"
         yield "exit 2"
         return
-    yield f"default_endpoint={shlex.quote(report['target']['url'])}"
-    yield resources.files(__package__).joinpath("curl_script.sh").read_text("utf-8")
-    yield from _names(finding)
+    yield from preamble(report, finding)
     for number, request in enumerate(finding["requests"], start=1):
         if len(finding["requests"]) > 1:
             yield f"echo '--- request {number} of {len(finding['requests'])}'"
-        yield from _send(request, number)
+        yield from sending(request, number)
+
+
+def preamble(report: Data, finding: Data) -> Iterator[str]:
+    """Where requests go, what signs and sends them, and the random parts of names."""
+    yield f"default_endpoint={shlex.quote(report['target']['url'])}"
+    yield resources.files(__package__).joinpath("curl_script.sh").read_text("utf-8")
+    yield from _names(finding)
 
 
 def impossible(finding: Data) -> str:
@@ -110,7 +115,8 @@ def _names(finding: Data) -> Iterator[str]:
     yield from (f"capital{number}=$(printf '%s' \"$fresh{number}\" | tr a-f A-F)" for number in capital)
 
 
-def _send(request: Data, number: int) -> Iterator[str]:
+def sending(request: Data, number: int) -> Iterator[str]:
+    """Lines that make a request and send it; the last one sends."""
     made: list[str] = []
     target, query = _target(request["target"], number, made)
     body = _quoted(request["body"], f"body{number}", made)
@@ -158,6 +164,8 @@ def _quoted(parts: Sequence[Part], name: str, made: list[str]) -> str:
 def _word(part: Mapping[str, Any], name: str, made: list[str]) -> str:
     """What gives a part its value, in double quotes; a credential is put into a variable first."""
     match part:
+        case {"variable": variable}:  # of the script, such as an id that an earlier answer gave
+            return f'"${{{variable}}}"'
         case {"fresh": number, "was": was}:
             return f'"${{capital{number}}}"' if was != was.lower() else f'"${{fresh{number}}}"'
         case {"now_plus": seconds}:
