@@ -68,7 +68,9 @@ def main() -> None:
 def _run(url: str, depth: str, run_id: str, most: int) -> dict[str, float]:
     from acs_conformance import report
     from acs_conformance.budget import Limits
-    from acs_conformance.run import Options, Run, recorder_for
+    from acs_conformance.options import Options
+    from acs_conformance.reach import recorder_for
+    from acs_conformance.run import Run
     from acs_conformance.store import Store
     from acs_conformance.target import EMULATOR_CREDENTIALS, Target
 
@@ -113,7 +115,8 @@ def _loop(url: str, depth: str, run_id: str, most: int) -> dict[str, float]:
 
     from acs_conformance import __version__
     from acs_conformance.cases.render import render
-    from acs_conformance.run import Options, Run
+    from acs_conformance.options import Options
+    from acs_conformance.run import Run
     from acs_conformance.signing import Acs3HmacSha256
     from acs_conformance.target import EMULATOR_CREDENTIALS
 

@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from acs_conformance import report as reports
+from acs_conformance.errors import ReportError
+from acs_conformance.report import pdf
+
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
-SCRIPTS = ["run_overhead.py", "against_schemathesis.py", "emulator_rate.py"]
+SCRIPTS = ["run_overhead.py", "against_schemathesis.py", "emulator_rate.py", "many_jobs.py", "report_page.py"]
 
 
 def run(script, *arguments):
@@ -56,6 +60,14 @@ def test_the_rate_of_the_emulator_with_and_without_signature_checks():
     assert done.returncode == 0, done.stderr
     assert "ratio without / with signature checks" in done.stdout
     assert done.stdout.count("{'200': 40}") == 2
+
+
+def test_many_jobs_are_described_in_memory_and_in_a_file():
+    done = run("many_jobs.py", "--few", "2", "--many", "30", "--calls", "20", "--repeats", "1")
+    assert done.returncode == 0, done.stderr
+    for where in ("memory", "file"):
+        assert f"{where}: ratio many / few, describe" in done.stdout
+        assert f"{where}: a publisher joins, 30 jobs" in done.stdout
 
 
 # --- the soak ---------------------------------------------------------------------------------------------------------
@@ -103,3 +115,19 @@ def test_the_overhead_of_a_run_with_few_requests():
     assert done.returncode == 0, done.stderr
     assert "ratio run / loop" in done.stdout
     assert "12, 12" in done.stdout
+
+
+def test_a_grown_report_is_a_report_and_opens_in_a_browser(tmp_path):
+    try:
+        pdf.find(os.environ)
+    except ReportError:
+        pytest.skip(f"there is no Chromium; {pdf.VARIABLE} can name one")
+    sizes = ("--requirements", "300", "--exchanges", "2500")
+    done = run("report_page.py", *sizes, "--repeats", "1", "--keep", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "ms to DOMContentLoaded" in done.stdout
+    assert re.search(r"requirements, exchanges +300, 2,500\n", done.stdout)
+    grown = reports.load(tmp_path)
+    assert len({requirement["id"] for requirement in grown["requirements"]}) == 300
+    assert grown["findings"]
+    assert max(path.name for path in (tmp_path / "exchanges").iterdir()) == "002001-002500.html"

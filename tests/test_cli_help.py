@@ -13,6 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from acs_conformance import run_conformance, start_emulator
 from acs_conformance.cli import cli
 
 ACTION = "StartRtcCloudTranscode"
@@ -41,7 +42,9 @@ def examples_in(text):
     """The examples of a help text, each as its words."""
     single = re.findall(r"^  Example: (acs-conformance .*)$", text, flags=re.MULTILINE)
     block = re.search(r"^  Examples:\n((?:    .*\n)+)", text, flags=re.MULTILINE)
-    return [shlex.split(line, comments=True) for line in (*single, *(block[1].splitlines() if block else ()))]
+    lines = [*single, *(block[1].replace("\\\n", " ").splitlines() if block else ())]
+    # Where it goes on, with `| bash` or `> FILE`, is the shell's.
+    return [shlex.split(re.split(r" [|>] ", line)[0], comments=True) for line in lines]
 
 
 @each_command
@@ -86,7 +89,7 @@ def completed(line: str, folder: Path | None = None) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("acs-conformance re", ["requirements"]),
+        ("acs-conformance req", ["requirements"]),
         ("acs-conformance targets ", ["check", "list"]),
         ("acs-conformance run --dep", ["--depth"]),
         ("acs-conformance run --depth ", ["quick", "standard", "exhaustive"]),
@@ -112,8 +115,26 @@ def test_profiles_are_completed_where_there_are_some(tmp_path):
     assert completed("acs-conformance run --profile s", tmp_path) == ["file,s"]
 
 
-def test_bash_completes_once_told_to(tmp_path):
-    """The line of docs/library.md's neighbour, docs/reference/cli.md, in a bash of its own."""
+@pytest.mark.parametrize("command", ["replay", "export", "accept"])
+def test_findings_of_a_report_are_completed(tmp_path, report, command):
+    line = f"acs-conformance {command} {report} "
+    assert completed(f"{line}App") == ["AppId.maxLength"]
+    assert completed(f"{line}Other") == []
+    assert completed(f"acs-conformance {command} {tmp_path} App") == []
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """The folder of a report with one finding."""
+    folder = tmp_path_factory.mktemp("report")
+    with start_emulator(fault=f"{ACTION}.AppId.maxLength!limit#65") as emulator:
+        asked = {"depth": "quick", "only": "*.AppId.*", "report_dir": folder}
+        run_conformance(ACTION, target=emulator.url, credentials=emulator.access_key, **asked)
+    return folder
+
+
+def test_bash_completes_once_told_to():
+    """The line that docs/cli.md gives, in a bash of its own."""
     script = """
 eval "$(_ACS_CONFORMANCE_COMPLETE=bash_source acs-conformance)"
 complete -p acs-conformance

@@ -14,10 +14,12 @@ import pytest
 
 import servers
 from acs_conformance import cli, faults, profile, report, spec_folder
+from acs_conformance.options import Options
+from acs_conformance.reach import reached, recorder_for
 from acs_conformance.report import sarif
-from acs_conformance.run import Options, Run, reached, recorder_for
+from acs_conformance.run import Run
 from acs_conformance.store import Store
-from acs_conformance.summary import summary
+from acs_conformance.summary import Screen, summary
 from servers import KEYS, pytest_suites, run_against
 
 START = spec_folder.load("StartRtcCloudTranscode")
@@ -72,9 +74,9 @@ def outcome_of(options: Options, folder: Path, started_at: float):
     """The outcome of a run in this process that begins at a given time."""
     prepared = Run(options, started_at=started_at)
     with reached(options, prepared.served) as chosen, contextlib.closing(Store(folder)) as store:
-        recorder, sender = recorder_for(chosen)
+        recorder, sender = recorder_for(chosen, guard=prepared.guard(chosen, folder))
         with contextlib.closing(sender):
-            prepared.campaign(recorder, store).run()
+            prepared.campaign(chosen, recorder, store).run()
         return prepared.outcome(chosen, store, is_complete=True)
 
 
@@ -151,7 +153,7 @@ def test_the_clock_moves_on_to_the_notice_and_to_the_end(tmp_path, monkeypatch, 
         )
         ended = outcome_of(options, tmp_path / "run", started_at)
     assert ended.exit_code == code
-    text = "\n".join(summary(ended.report, color=False))
+    text = "\n".join(summary(ended.report, Screen(height=None)))
     (deviation,) = ended.report["deviations"]
     assert said in deviation["notice"]
     assert bool(deviation["notice"]) is bool(said)
@@ -221,13 +223,11 @@ def test_a_run_without_a_profile_needs_a_file_and_takes_it(acs, tmp_path):
         (("--reason", "x", "--until", LATER, "--profile", "stagin"), "staging"),
     ],
 )
-def test_what_is_wrong_is_told_in_a_sentence(acs, tmp_path, arguments, said):
+def test_what_is_wrong_is_told_in_a_sentence(acs, covered, tmp_path, arguments, said):
     settle(tmp_path, "http://127.0.0.1:1")
     before = (tmp_path / "acs-conformance.toml").read_bytes()
-    sample = Path(__file__).parent / "data" / "report-sample.json"
-    finding = "StartRtcCloudTranscode.AppId.pattern"
     where = () if "--profile" in arguments else ("--profile", "staging")
-    ended = acs("accept", sample, finding, *arguments, *where).without_traceback()
+    ended = acs("accept", covered, NAME, *arguments, *where).without_traceback()
     assert (ended.code, ended.out) == (2, "")
     assert said in ended.err
     assert (tmp_path / "acs-conformance.toml").read_bytes() == before

@@ -15,9 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from acs_conformance import spec_folder
 from acs_conformance.emulator import access_keys
 from acs_conformance.emulator.gateway import check_ids
-from acs_conformance.emulator.policy import GATEWAY_POINTS
+from acs_conformance.emulator.policy import GATEWAY_POINTS, options
 from acs_conformance.message import RawRequest
 from emulator_calls import DESCRIPTION
 from gateway_calls import KEY, Credentials, v1_signed, v3_signed
@@ -168,6 +169,15 @@ def test_document_has_the_checks_of_both_schemes_in_order():
 def test_document_has_every_point_of_the_gateway_with_its_choices():
     told = {row[0].strip("`"): tuple(re.findall(r"`([^`]+)`", row[1])) for row in rows("point")}
     assert told == dict(GATEWAY_POINTS)
+
+
+def test_document_has_every_point_about_jobs_with_its_choices():
+    told = {row[0].strip("`"): tuple(re.findall(r"`([^`]+)`", row[1])) for row in rows("point about jobs")}
+    acting = [each for each in spec_folder.load_all().values() if each.acts_on is not None]
+    own = {point: choices for each in acting for point, choices in options(each).items() if "." in point}
+    known = options(DESCRIPTION)
+    named = ("answer.", "life.")
+    assert told == {point: own[point] for point in own if point.startswith(named) and point not in known}
 
 
 def test_example_of_access_keys_is_read(tmp_path):

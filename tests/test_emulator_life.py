@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from acs_conformance import spec_folder
 from acs_conformance.emulator.core import Emulator, Settings
@@ -362,6 +364,20 @@ def test_names_of_ended_jobs_are_free():
     assert outcome(play.ask(START, **job())) == 200
 
 
+@pytest.mark.parametrize("is_file", [False, True], ids=["memory", "file"])
+def test_names_of_jobs_that_have_ended_are_let_go_of(tmp_path, is_file):
+    """Many jobs of one name, one after the other, of which all but the last have ended."""
+    where = {"state_file": tmp_path / "jobs.sqlite"} if is_file else {}
+    play = Play(**{"wire.in-use": "refused"}, **where)
+    tasks = [play.start() for _ in range(20) if play.advance(300)]
+    (name,) = play.emulator.jobs.get(tasks[-1]).names
+    assert [each.id for each in play.emulator.jobs.using(name)] == tasks[-1:]
+    assert len(play.emulator.jobs) == 20
+    play.emulator.jobs.remove(tasks[0])
+    assert outcome(play.ask(START, **job())) == (400, "InvalidParameter")
+    play.emulator.close()
+
+
 def test_jobs_are_forgotten_beyond_the_capacity_only():
     play = Play(job_capacity=3)
     tasks = [play.start(MaxIdleTime=10) for _ in range(3)]
@@ -402,6 +418,41 @@ def test_each_choice_about_things_makes_a_difference():
     for point, choices in points.items():
         for choice in choices[1:]:
             assert without_ids(life(**{point: choice}, id_seed="0123456789abcdef01")) != usual, (point, choice)
+
+
+@pytest.fixture(scope="module")
+def plays(tmp_path_factory):
+    """One in memory, one in a file, one that looks things up first; each with a job."""
+    file = tmp_path_factory.mktemp("state") / "jobs.sqlite"
+    found = [Play(), Play(state_file=file), Play(**{"answer.lookup-order": "lookup-first"})]
+    return [(play, play.start()) for play in found]
+
+
+@given(
+    st.sampled_from([DESCRIBE, STOP]),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["AppId", "TaskId", "taskid", "Other"]),
+            st.one_of(st.text(max_size=70), st.sampled_from(["app", "known", "%ff", "%00", "%ed%a0%80", "[]", "{}"])),
+        ),
+        max_size=5,
+    ),
+    st.booleans(),
+)
+def test_whatever_names_a_job_is_answered_as_documented(plays, action, pairs, is_raw):
+    for play, task in plays:
+        named = [(name, task if text == "known" else text) for name, text in pairs]
+        quoted = (f"{name}={text if is_raw and text.isascii() else quote(text, safe='')}" for name, text in named)
+        headers = call(action).headers
+        answer = play.emulator.handle(RawRequest("POST", f"/?{'&'.join(quoted)}", headers))
+        if answer.status == 200:
+            assert (dict(named)["AppId"], dict(named)["TaskId"]) == ("app", task)
+        else:
+            assert outcome(answer) in {
+                (400, "MissingParameter"),
+                (400, "InvalidParameter"),
+                NOT_FOUND,
+            }
 
 
 def test_threads_take_turns():

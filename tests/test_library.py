@@ -78,7 +78,7 @@ def test_a_faulty_target_is_a_result_with_its_evidence(tmp_path):
         result = run_conformance(
             ACTION, target=emulator.url, credentials=emulator.access_key, report_dir=tmp_path / "report", **QUICK
         )
-        assert len(emulator.received) == len(result.report["exchanges"])
+        assert len(emulator.received) >= len(result.report["exchanges"]) > 10
     assert not result.conforms
     assert result.exit_code is ExitCode.FAILED
     (failed,) = result.having(Verdict.FAIL)
@@ -88,7 +88,10 @@ def test_a_faulty_target_is_a_result_with_its_evidence(tmp_path):
     (finding,) = result.findings
     assert finding.requirements == (failed.id,)
     assert "A" * 65 in finding.curl.replace("a", "A") or len(re.search(r"AppId=([^&']+)", finding.curl)[1]) == 65
-    assert f"--target {emulator.url}" in finding.replay
+    assert finding.replay.startswith("acs-conformance replay report.json ")
+    # What was created under a name that only the faulty operation takes can't be ended by that name.
+    assert result.may_live
+    assert all("could not be stopped" in says for says in result.may_live)
     assert finding.statements
     assert {"maxLength", "pattern", "required"} <= {each.id.rpartition(".")[2] for each in result.requirements}
     assert result.report_dir == tmp_path / "report"
@@ -116,12 +119,13 @@ def test_the_verdicts_are_those_of_the_command_line(tmp_path):
 def test_readings_are_told_by_question():
     result = run_conformance(ACTION, depth="quick")
     assert result.conforms
+    assert result.may_live == ()
     assert set(result.readings) == {row["id"] for row in result.report["readings"]}
     assert set(result.readings.values()) > {"not observed"}
 
 
 def test_a_budget_leaves_requirements_undecided_unless_that_is_allowed():
-    limits = {"max_requests": 10, "depth": "quick", "only": "*.AppId.*"}
+    limits = {"max_requests": 16, "depth": "quick", "only": "*.AppId.*"}
     result = run_conformance(ACTION, **limits)
     assert result.exit_code is ExitCode.INCONCLUSIVE
     assert result.having(Verdict.INCONCLUSIVE)

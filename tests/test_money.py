@@ -15,10 +15,11 @@ import time
 import pytest
 
 import servers
-from acs_conformance import faults, intents, profile, run, spec_folder
+from acs_conformance import faults, intents, profile, reach, run, spec_folder
 from acs_conformance.budget import Limits
 from acs_conformance.errors import UsageError
 from acs_conformance.message import RawRequest
+from acs_conformance.options import Options
 from acs_conformance.oracle import expect
 from acs_conformance.store import Store
 from acs_conformance.trait import Memory
@@ -85,9 +86,10 @@ def test_every_run_ends_what_it_has_created(tmp_path):
     assert "still run" not in ended.err
 
 
-def test_no_more_is_created_than_may_be_and_the_rest_is_not_tested(tmp_path):
-    with world() as target:
-        ended = servers.run_against(target.url, tmp_path, "--max-jobs", "3")
+@pytest.mark.parametrize("threads", [1, 4])
+def test_no_more_is_created_than_may_be_and_the_rest_is_not_tested(tmp_path, threads):
+    with world(pause_s=0.005 * (threads > 1)) as target:
+        ended = servers.run_against(target.url, tmp_path, "--max-jobs", "3", "--concurrency", threads)
     assert ended.code == 3
     assert target.created == 3
     assert not target.living
@@ -166,7 +168,10 @@ from pathlib import Path
 from acs_conformance.budget import Unaffordable
 from acs_conformance.cases import plan
 from acs_conformance.cases.render import Context, render
-from acs_conformance.run import Limits, Options, Run, given_target, recorder_for
+from acs_conformance.options import Options
+from acs_conformance.reach import given_target, recorder_for
+from acs_conformance.budget import Limits
+from acs_conformance.run import Run
 folder, url, name = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 options = Options(operations=("StartRtcCloudTranscode",), target_url=url, depth="quick", limits=Limits(max_jobs=10))
 run = Run(options)
@@ -425,7 +430,7 @@ def keys(monkeypatch):
 
 @pytest.mark.parametrize("number", [0, 40])
 def test_with_a_limit_a_target_elsewhere_is_let_through(keys, number):
-    found = run.given_target(run.Options(target_url=ELSEWHERE, limits=Limits(max_jobs=number)))
+    found = reach.given_target(Options(target_url=ELSEWHERE, limits=Limits(max_jobs=number)))
     assert found.url == ELSEWHERE
 
 
@@ -439,7 +444,7 @@ def test_with_a_limit_a_target_elsewhere_is_let_through(keys, number):
 )
 def test_without_a_limit_or_encryption_it_is_not(keys, url, limits, words):
     with pytest.raises(UsageError, match=f"is not on this machine.*{words}"):
-        run.given_target(run.Options(target_url=url, limits=limits))
+        reach.given_target(Options(target_url=url, limits=limits))
 
 
 def test_a_profile_limits_more_and_does_not_let_through(keys, tmp_path):
@@ -447,9 +452,9 @@ def test_a_profile_limits_more_and_does_not_let_through(keys, tmp_path):
     (tmp_path / "acs-conformance.toml").write_text(f"{table}jobs = 5\nrequests = 900\nseconds = 1.5\n", "utf-8")
     found = profile.load("there", tmp_path)
     with pytest.raises(UsageError, match="is not on this machine"):
-        run.given_target(run.Options(profile=found))
-    options = run.Options(profile=found, limits=Limits(max_jobs=10, max_requests=20, max_surprises=0))
-    assert run.given_target(options).url == ELSEWHERE
+        reach.given_target(Options(profile=found))
+    options = Options(profile=found, limits=Limits(max_jobs=10, max_requests=20, max_surprises=0))
+    assert reach.given_target(options).url == ELSEWHERE
     assert run.Run(options).limits == Limits(max_jobs=5, max_requests=20, max_seconds=1.5, max_surprises=0)
 
 

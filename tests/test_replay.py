@@ -13,11 +13,15 @@ import pytest
 import servers
 from acs_conformance import report as reports
 from acs_conformance import spec_folder
+from acs_conformance.emulator.core import Emulator, Settings
+from acs_conformance.emulator.gateway import AccessKeys
+from acs_conformance.emulator.policy import Policy
 from acs_conformance.errors import SelectionError, UsageError
 from acs_conformance.faults import find
 from acs_conformance.message import RawRequest, RawResponse
 from acs_conformance.report.failure import Failures
 from acs_conformance.wire import decode
+from hostile import SAMPLE
 from servers import acs, run_against
 
 START = spec_folder.load("StartRtcCloudTranscode")
@@ -25,7 +29,8 @@ START = spec_folder.load("StartRtcCloudTranscode")
 
 @contextlib.contextmanager
 def faulty(fault_id):
-    with servers.emulates(fault=find(spec_folder.load_all().values(), fault_id)) as server:
+    described = [*spec_folder.load_all().values(), spec_folder.load("gateway")]
+    with servers.emulates(fault=find(described, fault_id)) as server:
         yield server
 
 
@@ -274,6 +279,7 @@ def test_2_nothing_failed(tmp_path):
     ended = acs("replay", ".", folder=tmp_path)
     assert ended.code == 2
     assert "no findings" in ended.err
+    assert acs("replay", ".", "--all", folder=tmp_path).code == 0
 
 
 def test_2_a_report_of_an_earlier_version_says_so(limit, tmp_path):
@@ -316,3 +322,53 @@ def test_no_answer_shows_a_secret(limit):
     assert servers.KEYS.access_key_secret not in ended.out
     signature = re.search(r"Signature=([0-9a-f]{64})", str(server.requests[0].headers))[1]
     assert signature not in ended.out
+
+
+# --- findings that are no failure of one request ----------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def settled(**choices):
+    """The emulator with open points settled otherwise."""
+    keys = AccessKeys(secrets={servers.KEYS.access_key_id: servers.KEYS.access_key_secret})
+    policy = Policy(choices={point.replace("_", "."): choice for point, choice in choices.items()})
+    core = Emulator({"StartRtcCloudTranscode": START}, settings=Settings(access_keys=keys), policy=policy)
+    with servers.serving(lambda request, _: core.handle(request)) as server:
+        yield server
+
+
+def test_a_reading_that_has_changed_is_told_from_one_that_is_back(tmp_path):
+    question = "StartRtcCloudTranscode.wire.method"
+    baseline = reports.load(SAMPLE)
+    baseline["readings"] = [
+        {
+            "id": question,
+            "operation": "StartRtcCloudTranscode",
+            "question": "GET?",
+            "readings": ["any"],
+            "observed": "accepted",
+            "evidence": {},
+        }
+    ]
+    reports.write_json(baseline, tmp_path / "baseline.json")
+    with settled() as server:
+        arguments = ("StartRtcCloudTranscode", "--baseline", tmp_path / "baseline.json", "--no-self-check")
+        (finding,) = run_against(server.url, tmp_path, *arguments, depth="standard").report["findings"]
+        assert (finding["id"], finding["received"]) == (f"{question}~changed", "reading 'refused'")
+        ended = replayed(server, tmp_path)
+    assert (ended.code, "STILL FAILS" in ended.out) == (1, True), ended.out
+    with settled(wire_method="taken") as server:
+        ended = replayed(server, tmp_path)
+    assert (ended.code, "reading 'accepted' again" in ended.out) == (0, True), ended.out
+
+
+def test_a_target_that_fails_now_and_then_is_not_cleared_by_a_few_good_answers(tmp_path):
+    with servers.fails_every(20) as server:
+        ended = run_against(server.url, tmp_path, "--only", "StartRtcCloudTranscode.*", depth="quick")
+    assert ended.failed == {"StartRtcCloudTranscode.availability"}
+    with servers.fails_every(3) as server:
+        assert replayed(server, tmp_path).code == 1
+    with servers.emulates() as server:
+        ended = replayed(server, tmp_path, "--times", "3")
+    assert ended.code == 3
+    assert "may be chance" in ended.out

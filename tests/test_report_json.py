@@ -80,7 +80,7 @@ def test_the_canonical_form_keeps_the_order_and_is_what_the_sample_has(report, t
 def test_all_formats_are_written_into_a_new_folder(report, tmp_path):
     files = reports.write_all(report, tmp_path / "a" / "b")
     assert files == {name: tmp_path / "a" / "b" / name for name in ("report.json", *reports.FORMATS)}
-    assert names(tmp_path / "a" / "b") == sorted(files)
+    assert names(tmp_path / "a" / "b") == sorted([*files, "findings"])
     assert all(path.stat().st_size for path in files.values())
 
 

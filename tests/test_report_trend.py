@@ -278,8 +278,9 @@ def test_hostile_text_stays_text(tmp_path):
     for number, report in enumerate(nights):
         reports.write_json(poisoned(report, HOSTILE), tmp_path / "bad" / str(number) / "report.json")
     shown = Page(trend.render(read(tmp_path / "bad"), tmp_path / "bad"))
-    # An operation that an id does not begin with any more is not dimmed: fewer elements, and none that is new.
-    assert Counter(tag for tag, _ in shown.elements) - Counter(tag for tag, _ in clean.elements) == Counter()
+    # An operation that an id does not begin with any more is not dimmed: fewer elements, and none that is new but the
+    # places at which a longer id may wrap.
+    assert set(Counter(tag for tag, _ in shown.elements) - Counter(tag for tag, _ in clean.elements)) <= {"wbr"}
     assert not [name for _, attrs in shown.elements for name in attrs if name.startswith("on")]
     assert shown.raw == clean.raw
 

@@ -448,7 +448,7 @@ def test_the_example_of_production_is_read_and_refused(acs, monkeypatch):
     assert ended.code == 2
     assert "profile 'conformance' in" in ended.out
     assert (
-        "singapore.toml:6: at targets.singapore.url: 'https://live.ap-southeast-1.aliyuncs.com' is not on" in ended.err
+        "singapore.toml:9: at targets.singapore.url: 'https://live.ap-southeast-1.aliyuncs.com' is not on" in ended.err
     )
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import shlex
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from acs_conformance import report as reports
 from acs_conformance import spec_folder
@@ -21,10 +23,14 @@ from acs_conformance.budget import Limits
 from acs_conformance.cases import Depth
 from acs_conformance.description import Description
 from acs_conformance.errors import TargetUnreachable, UsageError
+from acs_conformance.exchange import Recorder
 from acs_conformance.gateway_checks import Scheme
+from acs_conformance.options import Options
 from acs_conformance.profile import load as load_profile
+from acs_conformance.profile import load_deviations
+from acs_conformance.reach import reached, recorders_for
 from acs_conformance.results import Outcome
-from acs_conformance.run import Options, Run, reached, recorder_for
+from acs_conformance.run import Run
 from acs_conformance.signing import Credentials
 from acs_conformance.store import FILE as JOURNAL
 from acs_conformance.store import Store
@@ -80,6 +86,8 @@ class ConformanceResult:
     readings: Mapping[str, str]
     #: All of it, in the shape of report.json: docs/report.md.
     report: Mapping[str, Any] = field(repr=False)
+    #: What the run has created and may still run, in words; empty where all was ended.
+    may_live: tuple[str, ...]
     #: Where report.html and the other files are; None where they were not asked for.
     report_dir: Path | None
 
@@ -106,8 +114,12 @@ def run_conformance(
     signature: Scheme | None = None,
     only: str | None = None,
     allow_inconclusive: Sequence[str] = (),
+    deviations: Path | None = None,
+    max_jobs: int | None = None,
+    max_surprises: int = 1,
     max_requests: int | None = None,
     max_seconds: float | None = None,
+    concurrency: int = 1,
     baseline: Path | None = None,
     self_check: bool = False,
     run_id: str | None = None,
@@ -127,8 +139,13 @@ def run_conformance(
         signature: "v3" or "v1"; None: the profile's, else "v3".
         only: pattern of requirement ids; an aspect follows "#".
         allow_inconclusive: patterns of requirement ids that may stay undecided.
+        deviations: file of accepted failures, beside those of the profile.
+        max_jobs: has no more requests than this accepted that create something; 0 sends only what has to be refused.
+            Required, together with `report_dir`, for targets that are not on this machine.
+        max_surprises: when no job is left, goes on with what has to be refused until so many were accepted.
         max_requests: sends no more than this.
         max_seconds: stops sending after this.
+        concurrency: cases sent at the same time.
         baseline: an earlier report.json: a reading that has changed since is a finding.
         self_check: tries the same plan on some faulty servers, in process; the report has what it found.
         run_id: reproduces the identifiers of an earlier run.
@@ -161,8 +178,12 @@ def run_conformance(
         signature=signature or (known.signature if known else None) or "v3",
         only=only,
         allowed=tuple(allow_inconclusive),
+        deviations=load_deviations(deviations) if deviations is not None else (),
         run_id=run_id,
-        limits=Limits(max_requests=max_requests, max_seconds=max_seconds),
+        limits=Limits(
+            max_jobs=max_jobs, max_surprises=max_surprises, max_requests=max_requests, max_seconds=max_seconds
+        ),
+        concurrency=concurrency,
         baseline=baseline,
         has_self_check=self_check,
         spec_root=spec_root,
@@ -173,12 +194,14 @@ def run_conformance(
         if (folder / JOURNAL).exists():
             raise UsageError(f"{folder} holds the journal of an earlier run; choose another report_dir")
         chosen = stack.enter_context(_target(options, prepared, credentials))
-        outcome, why_unreachable = _sent(prepared, chosen, folder)
+        if report_dir is None and not targets.is_loopback(urlsplit(chosen.url).hostname or ""):
+            raise UsageError(f"{chosen.url} is not on this machine: give a report_dir, to keep what was created there")
+        outcome, why_unreachable, may_live = _sent(prepared, chosen, folder)
         if report_dir is not None:
             reports.write_all(outcome.report, report_dir)
     if why_unreachable:
         raise TargetUnreachable(f"{chosen.url}: {why_unreachable}")
-    return _result(outcome, report_dir)
+    return _result(outcome, may_live, report_dir)
 
 
 def load_descriptions(root: Path | None = None) -> dict[str, Description]:
@@ -206,27 +229,42 @@ def _target(options: Options, prepared: Run, credentials: Credentials | None) ->
         return
     if options.target_url is None:
         raise UsageError("credentials are for a target; a profile names its own, and the embedded emulator has its own")
-    url = targets.address(options.target_url)
+    url = targets.address(options.target_url, is_limited=options.limits.max_jobs is not None)
     yield Target(url=url, kind="given URL", credentials=credentials, option=f"--target {shlex.quote(url)}")
 
 
-def _sent(prepared: Run, chosen: Target, folder: Path) -> tuple[Outcome, str]:
-    """The judged run, and why the target was unreachable, or ""."""
+def _sent(prepared: Run, chosen: Target, folder: Path) -> tuple[Outcome, str, tuple[str, ...]]:
+    """The judged run, why the target was unreachable, or "", and what the run has created that may still run."""
     store = Store(folder)
-    recorder, sender = recorder_for(chosen, prepared.options.signature)
-    campaign = prepared.campaign(chosen, recorder, store)
+    guard = prepared.guard(chosen, folder)
+    options = prepared.options
+    recorders, senders = recorders_for(chosen, options.signature, guard, options.concurrency)
+    campaign = prepared.campaign(chosen, recorders, store)
     try:
-        campaign.run()
+        try:
+            campaign.run()
+        except BaseException:
+            for says in _ended(prepared, recorders[0]):
+                warnings.warn(says, stacklevel=3)  # there is no result to say it in
+            raise
+        may_live = _ended(prepared, recorders[0])
         if campaign.stopped:
             store.stop(campaign.stopped)
         outcome = prepared.outcome(chosen, store, is_complete=True)
     finally:
-        sender.close()
+        for sender in senders:
+            sender.close()
         store.close()
-    return outcome, campaign.stopped if campaign.is_unreachable else ""
+        guard.close()
+    return outcome, campaign.stopped if campaign.is_unreachable else "", may_live
 
 
-def _result(outcome: Outcome, report_dir: Path | None) -> ConformanceResult:
+def _ended(prepared: Run, recorder: Recorder) -> tuple[str, ...]:
+    """Ends what the run has created; of what may run on all the same, what is to be said."""
+    return tuple(ending.says for ending in prepared.stop_all(recorder) if ending.may_live)
+
+
+def _result(outcome: Outcome, may_live: tuple[str, ...], report_dir: Path | None) -> ConformanceResult:
     report = outcome.report
     return ConformanceResult(
         exit_code=outcome.exit_code,
@@ -257,5 +295,6 @@ def _result(outcome: Outcome, report_dir: Path | None) -> ConformanceResult:
         ),
         readings={each["id"]: each["observed"] for each in report["readings"]},
         report=report,
+        may_live=may_live,
         report_dir=report_dir,
     )

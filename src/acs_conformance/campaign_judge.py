@@ -90,27 +90,22 @@ def judge_campaign(
     created, ended = _created_and_ended(descriptions, exchanges, judgements, things)
     absent = absentees(descriptions, exchanges, judgements)
     exchanges = [exchange for exchange in exchanges if cases[exchange.case].operation not in absent]
-    observations = [o for exchange in exchanges for o in judgements[exchange.number].observations]
+    # What lets nobody in leaves undecided what it seemed to fail; what ends the run tells why.
+    locked = locked_out(descriptions, exchanges, judgements)
+    telling = [exchange for exchange in exchanges if exchange.operation not in locked]
+    observations = [o for exchange in telling for o in judgements[exchange.number].observations]
     grouped: dict[str, list[Exchange]] = defaultdict(list)
     for exchange in exchanges:
         grouped[exchange.case].append(exchange)
     results: dict[str, CaseResult] = {}
     unstable: list[str] = []
-    for gateway in locked_out(descriptions, exchanges, judgements):
-        # It lets nobody in, which leaves undecided what it seemed to fail; what ends the run tells why.
-        mine = {exchange.number for exchange in exchanges if exchange.operation == gateway}
-        shaken = [o for o in observations if o.exchange in mine and o.outcome == "fail"]
-        observations = [o for o in observations if o.exchange not in mine]
-        observations += [replace(o, outcome="inconclusive") for o in shaken]
-        exchanges = [exchange for exchange in exchanges if exchange.number not in mine]
-        grouped = defaultdict(list, {name: group for name, group in grouped.items() if group[0].number not in mine})
     # Where nothing ever answered, or only proxies and the like did, there is no target to say anything about.
     has_answered = any(
         exchange.response is not None and not judgements[exchange.number].answer.is_foreign for exchange in exchanges
     )
     for identifier, group in grouped.items():
         result, broken = _case_result(cases[identifier], group, judgements)
-        if not has_answered:
+        if not has_answered or group[-1].operation in locked:
             reason = group[-1].failure or str(judgements[group[-1].number].answer)
             result, broken = replace(result, status="inconclusive", reason=reason), 0
         results[identifier] = result
@@ -127,7 +122,7 @@ def judge_campaign(
         judgements=judgements,
         results=results,
         observations=tuple(observations),
-        readings=tuple(readings(descriptions, exchanges, judgements)),
+        readings=tuple(readings(descriptions, telling, judgements)),
         unstable=tuple(unstable),
         absent=frozenset(absent),
         notes=tuple(absent.values()),

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,11 +20,13 @@ from acs_conformance import (
     cli_completion,
     cli_deviations,
     cli_evidence,
+    cli_explore,
+    cli_merge,
     cli_proof,
     cli_reports,
     cli_targets,
 )
-from acs_conformance.cli_run import Voice, Watch
+from acs_conformance.cli_run import Voice, Watch, default_folder, interruptible
 from acs_conformance.errors import AcsConformanceError, TargetUnreachable, UsageError
 from acs_conformance.version import __version__
 
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from acs_conformance.campaign import Progress
     from acs_conformance.cases import Depth
     from acs_conformance.gateway_checks import Scheme
-    from acs_conformance.run import Options, Run
+    from acs_conformance.options import Options
+    from acs_conformance.run import Run
     from acs_conformance.store import Store
     from acs_conformance.target import Target
 
@@ -179,6 +180,7 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
 )
 @click.option("--max-requests", type=click.IntRange(min=1), help="Send no more than this.")
 @click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Stop sending after this.")
+@click.option("--shard", metavar="I/N", help="Send part I of N; `merge` puts the parts together. Needs --run-id.")
 @click.option(
     "--concurrency",
     type=click.IntRange(min=1, max=64),
@@ -210,7 +212,14 @@ def requirements(operation: str | None, style: str, depth: str, spec_root: Path 
 @click.option("--run-id", help="Reproduce the identifiers of an earlier run: 1 to 12 lower-case letters and digits.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
 @click.option("--baseline", type=click.Path(path_type=Path), help="An earlier report.json: a changed reading fails.")
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text for people, or JSON for programs.",
+)
 @click.option("-q", "--quiet", "is_quiet", is_flag=True, help="Only a line for each finding, and the verdict.")
 @click.option(
     "-v", "--verbose", "is_verbose", is_flag=True, help="Each case as it is judged, and everything at the end."
@@ -233,6 +242,7 @@ def run(
     max_surprises: int,
     max_requests: int | None,
     max_seconds: float | None,
+    shard: str | None,
     concurrency: int,
     only: str | None,
     allowed: tuple[str, ...],
@@ -266,8 +276,10 @@ def run(
       acs-conformance run --only 'OPERATION.Name.pattern#U+0020'
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     from acs_conformance.budget import Limits
+    from acs_conformance.options import Options
     from acs_conformance.profile import load, load_deviations
-    from acs_conformance.run import Options, Run
+    from acs_conformance.run import Run
+    from acs_conformance.shard import Shard
 
     if is_quiet and is_verbose:
         raise UsageError("--quiet and --verbose exclude each other")
@@ -281,6 +293,7 @@ def run(
         wild=wild,
         signature=cast("Scheme", signature or (profile and profile.signature) or "v3"),
         burst=burst,
+        shard=Shard.parse(shard) if shard is not None else None,
         concurrency=concurrency,
         only=only,
         allowed=allowed,
@@ -303,66 +316,44 @@ def run(
 
 def _execute(prepared: Run, options: Options, report_dir: Path | None, voice: Voice) -> int:
     from acs_conformance import report as reports
-    from acs_conformance.run import reached, recorders_for
+    from acs_conformance.reach import reached, recorders_for
+    from acs_conformance.shard import write_note
     from acs_conformance.store import Store
 
     with reached(options, prepared.served) as chosen:
-        folder = report_dir or _default_folder(chosen)
+        folder = report_dir or default_folder(chosen)
         if (folder / "journal.jsonl").exists():
             raise UsageError(f"{folder} holds the journal of an earlier run; choose another --report-dir")
         store = Store(folder)
+        write_note(folder, prepared.note(chosen))
         guard = prepared.guard(chosen, folder)
         recorders, senders = recorders_for(chosen, options.signature, guard, options.concurrency)
         watch = voice.watch()
         campaign = prepared.campaign(chosen, recorders, store, _progress(prepared, chosen, store, folder, watch))
         is_complete = False
         try:
-            with _interruptible():
+            with interruptible():
                 campaign.run()
             is_complete = True
         except KeyboardInterrupt:
             campaign.stopped = "interrupted"
         finally:
             watch(None, None, 0, 0)
-            with _interruptible():
+            with interruptible():
                 cli_cleanup.stop_jobs(prepared, recorders[0], folder)
             for sender in senders:
                 sender.close()
+            guard.close()
             if campaign.stopped:
                 store.stop(campaign.stopped)
             outcome = prepared.outcome(chosen, store, is_complete=is_complete)
-            files = reports.write_all(outcome.report, folder)
+            files = reports.write_all(outcome.report, folder, options.baseline)
             store.close()
     voice.tell(outcome.report, files)
     cli_reports.append_job_summary(files["summary.md"])
     if campaign.is_unreachable:
         raise TargetUnreachable(f"{chosen.url}: {campaign.stopped}")
     return int(outcome.exit_code) if is_complete or int(outcome.exit_code) else _INCONCLUSIVE
-
-
-def _default_folder(chosen: Target) -> Path:
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    label = "emulator" if chosen.kind == "embedded emulator" else chosen.label
-    folder = Path("reports") / f"{stamp}-{label}"
-    number = 1
-    while folder.exists():
-        number += 1
-        folder = Path("reports") / f"{stamp}-{label}-{number}"
-    return folder
-
-
-class _interruptible:  # noqa: N801 - used like a function
-    """SIGTERM ends a run as Ctrl-C does: with a report."""
-
-    def __enter__(self) -> None:
-        self._before = signal.signal(signal.SIGTERM, self._raise)
-
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGTERM, self._before)
-
-    @staticmethod
-    def _raise(*_: object) -> None:
-        raise KeyboardInterrupt
 
 
 def _progress(prepared: Run, chosen: Target, store: Store, folder: Path, watch: Watch) -> Progress:
@@ -386,6 +377,8 @@ for _command in (
     cli_deviations.accept,
     cli_evidence.export,
     cli_evidence.replay,
+    cli_explore.explore,
+    cli_merge.merge,
     cli_proof.emulator,
     cli_proof.faults,
     cli_proof.prove,

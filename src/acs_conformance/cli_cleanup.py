@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from acs_conformance import cli_completion
 from acs_conformance.cli_proof import spec_option
 from acs_conformance.errors import UsageError
 
@@ -32,7 +33,13 @@ _NOTHING_LIVES, _MAY_LIVE = 0, 3
 @click.command()
 @click.argument("where", metavar="REPORT_DIR_OR_INTENTS", type=click.Path(path_type=Path, exists=True))
 @click.option("--target", "target_url", metavar="URL", help="The address that the run tested, if no profile has it.")
-@click.option("--profile", "profile_name", metavar="NAME_OR_FILE", help="The profile, if it is called otherwise now.")
+@click.option(
+    "--profile",
+    "profile_name",
+    metavar="NAME_OR_FILE",
+    shell_complete=cli_completion.profiles,
+    help="The profile, if it is called otherwise now.",
+)
 @click.option("--signature", type=click.Choice(["v3", "v1"]), show_default="v3", help="How requests are signed.")
 @spec_option
 def cleanup(
@@ -44,7 +51,7 @@ def cleanup(
     may have been created without an answer it is told when it must have ended by itself, unused. The address and the
     profile are those of the run, the credentials are looked for where a run looks for them. It may be repeated.
 
-    Exit code 0: nothing lives any more; 2: wrong usage; 3: something may still live, told with its reason and time.
+    Exit code 0: nothing runs any more; 2: wrong usage; 3: something may still run, told with its reason and time.
 
     \b
     Examples:
@@ -81,7 +88,7 @@ def _ended(
     from acs_conformance.guard import Guard
     from acs_conformance.intents import Intents
     from acs_conformance.profile import load
-    from acs_conformance.run import recorder_for
+    from acs_conformance.reach import recorder_for
     from acs_conformance.stopping import left_alone, stop_all
 
     enders = spec_folder.enders(spec_root)
@@ -134,7 +141,7 @@ def _shown(endings: Iterable[Ending]) -> list[Ending]:
 
 
 def stop_jobs(prepared: Run, recorder: Recorder, folder: Path) -> None:
-    """End what a run has created, and tell on standard error what may live on."""
+    """End what a run has created, and tell on standard error what may run on."""
     living = 0
     try:
         for ending in prepared.stop_all(recorder):

@@ -59,6 +59,19 @@ requirements = _completer(_requirements)
 faults = _completer(_faults)
 
 
+def findings(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Ids of the findings in the report that is named before, as short as the command takes them."""
+    try:
+        from acs_conformance import report as reports
+        from acs_conformance.report.failure import Failures
+
+        report = reports.load(Path(context.params["report"]))
+        known = [Failures(report).short(finding) for finding in report["findings"]]
+        return [CompletionItem(name) for name in known if name.startswith(incomplete)]
+    except Exception:  # see above
+        return []
+
+
 def profiles(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of profiles in acs-conformance.toml, and files, which may hold others."""
     return [*_completer(_profiles)(context, parameter, incomplete), CompletionItem(incomplete, type="file")]

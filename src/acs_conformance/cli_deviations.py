@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from acs_conformance import cli_completion
 from acs_conformance.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,11 +20,17 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("report", type=click.Path(path_type=Path))
-@click.argument("finding")
+@click.argument("finding", shell_complete=cli_completion.findings)
 @click.option("--reason", metavar="TEXT", required=True, help="Why the difference is accepted; reports show it.")
 @click.option("--until", metavar="YYYY-MM-DD", required=True, help="The last day on which it is accepted, in UTC.")
 @click.option("--cause", metavar="TEXT", help="The cause that is accepted, where a requirement fails for several.")
-@click.option("--profile", "profile_name", metavar="NAME_OR_FILE", help="Where it goes, instead of the run's profile.")
+@click.option(
+    "--profile",
+    "profile_name",
+    metavar="NAME_OR_FILE",
+    shell_complete=cli_completion.profiles,
+    help="Where it goes, instead of the run's profile.",
+)
 @click.option(
     "--file", type=click.Path(path_type=Path, dir_okay=False), help="Where it goes: a file for `run --deviations`."
 )

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from acs_conformance import cli_completion
 from acs_conformance.cli_proof import spec_option
 from acs_conformance.errors import UsageError
 
 if TYPE_CHECKING:
+    from acs_conformance.options import Options
     from acs_conformance.replay import Replay
-    from acs_conformance.run import Options
 
 _REPORT = click.Path(path_type=Path)
 _FAILS, _PASSES, _INCONCLUSIVE = 1, 0, 3
@@ -28,14 +29,27 @@ _HEADLINES = {"fails": "STILL FAILS", "passes": "NO LONGER FAILS", "inconclusive
 
 @click.command()
 @click.argument("report", type=_REPORT)
-@click.argument("failures", nargs=-1, metavar="[FAILURE-ID]...")
+@click.argument("failures", nargs=-1, metavar="[FAILURE-ID]...", shell_complete=cli_completion.findings)
 @click.option("--all", "all_", is_flag=True, help="Every finding of the report.")
 @click.option("--target", "target_url", metavar="URL", help="Send to this address, not to the target of the report.")
-@click.option("--profile", "profile_name", metavar="NAME_OR_FILE", help="Send to this target.")
+@click.option(
+    "--profile",
+    "profile_name",
+    metavar="NAME_OR_FILE",
+    shell_complete=cli_completion.profiles,
+    help="Send to this target.",
+)
 @click.option(
     "--times", type=click.IntRange(1, 1000), help="How often; without it as often as the recorded rate takes, up to 20."
 )
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text for people, or JSON for programs.",
+)
 @spec_option
 def replay(
     report: Path,
@@ -67,7 +81,11 @@ def replay(
 
     loaded = reports.load(report)
     names = _chosen(report, loaded, failures, all_=all_, remedy="Name some, or all by --all")
-    chosen = [Failures(loaded).find(name) for name in names]
+    known = Failures(loaded)
+    chosen = [known.find(name) for name in names]
+    if not chosen:
+        click.echo("[]" if style == "json" else "the report has no findings")
+        return _PASSES
     options = _options(loaded, target_url, profile_name, spec_root)
     replays = _replayed(loaded, chosen, options, times, is_elsewhere=bool(target_url or profile_name))
     if style == "json":
@@ -84,7 +102,7 @@ def _chosen(path: Path, report: Mapping[str, Any], given: Sequence[str], *, all_
     known = [finding["id"] for finding in report["findings"]]
     if given and all_:
         raise UsageError("--all is every finding; leave out the FAILURE-IDs or --all.")
-    if not known:
+    if not known and not all_:
         raise UsageError(f"{path}: the report has no findings; nothing failed in that run.")
     if given:
         return list(given)
@@ -97,8 +115,8 @@ def _chosen(path: Path, report: Mapping[str, Any], given: Sequence[str], *, all_
 
 def _options(report: Mapping[str, Any], url: str | None, profile_name: str | None, root: Path | None) -> Options:
     """The target that was given, else that of the report."""
+    from acs_conformance.options import Options
     from acs_conformance.profile import load
-    from acs_conformance.run import Options
 
     if url is not None and profile_name is not None:
         raise UsageError("--target and --profile name two targets; give one of them")
@@ -123,10 +141,10 @@ def _replayed(
     is_elsewhere: bool,
 ) -> list[Replay]:
     from acs_conformance import spec_folder
+    from acs_conformance.reach import reached, recorder_for
     from acs_conformance.replay import descriptions_of
     from acs_conformance.replay import replay as send
     from acs_conformance.resend import Settings
-    from acs_conformance.run import reached, recorder_for
 
     described = [descriptions_of(report, finding, options.spec_root) for finding in findings]
     for name in dict.fromkeys(name for _, changed in described for name in changed):
@@ -172,8 +190,14 @@ def _show(each: Replay) -> None:
 
 @click.command()
 @click.argument("report", type=_REPORT)
-@click.argument("failure", required=False, metavar="[FAILURE-ID]")
-@click.option("--format", "style", type=click.Choice(["har", "allure", "curl", "python"]), required=True)
+@click.argument("failure", required=False, metavar="[FAILURE-ID]", shell_complete=cli_completion.findings)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["har", "allure", "curl", "python"]),
+    required=True,
+    help="What is made, as told above.",
+)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Where it goes, not the terminal; for allure a folder."
 )

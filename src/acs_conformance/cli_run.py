@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from acs_conformance.cases.case import Case
     from acs_conformance.observation import Judgement
+    from acs_conformance.target import Target
 
 #: Told of a case, its judgement, cases done and cases planned. Called without a case at the end.
 Watch = Callable[["Case | None", "Judgement | None", int, int], None]
@@ -106,6 +109,18 @@ def document(report: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, 
         "readings": {each["id"]: each["observed"] for each in report["readings"]},
         "files": {name: str(path) for name, path in files.items()},
     }
+
+
+def default_folder(chosen: Target) -> Path:
+    """Where a report goes that nobody gave a place: below reports/, by time and target."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    label = "emulator" if chosen.kind == "embedded emulator" else chosen.label
+    folder = Path("reports") / f"{stamp}-{label}"
+    number = 1
+    while folder.exists():
+        number += 1
+        folder = Path("reports") / f"{stamp}-{label}-{number}"
+    return folder
 
 
 # --- while it goes on -------------------------------------------------------------------------------------------------
@@ -190,3 +205,17 @@ def _board(lines: Callable[[], Iterator[RenderableType]]) -> Progress:
             return lines()
 
     return Board(console=Console(stderr=True), transient=True, auto_refresh=False)
+
+
+class interruptible:  # noqa: N801 - used like a function
+    """SIGTERM ends a run as Ctrl-C does: with a report."""
+
+    def __enter__(self) -> None:
+        self._before = signal.signal(signal.SIGTERM, self._raise)
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, self._before)
+
+    @staticmethod
+    def _raise(*_: object) -> None:
+        raise KeyboardInterrupt

@@ -74,7 +74,7 @@ def check(name: str, spec_root: Path | None) -> int:
     from acs_conformance import profile, spec_folder, target
     from acs_conformance.cases.render import Context
     from acs_conformance.preflight import ask, harmless
-    from acs_conformance.run import recorder_for
+    from acs_conformance.reach import recorder_for
 
     found = profile.load(name, Path())
     described = {each: spec_folder.load(each, spec_root) for each in spec_folder.names(spec_root)}

@@ -120,15 +120,33 @@ class Dispatcher:
 
     def _sequence(self, case: Case, attempt: int) -> Judgement:
         for step in range(len(case.steps)):
-            for edit in case.steps[step]:
-                if edit.op == "wait":
-                    self._let_pass(edit.value)
+            self._wait_before(case, step)
             judgement = self.send(case, step, attempt)
             word = next((edit.value for edit in case.steps[step] if edit.op == "until"), None)
             if word is not None:
                 judgement = self._poll(case, step, attempt, judgement, word)
             if judgement.is_right is not True or (case.signing and judgement.answer.kind == "throttled"):
                 break
+        return judgement
+
+    def _wait_before(self, case: Case, step: int) -> None:
+        for edit in case.steps[step]:
+            if edit.op == "wait":
+                self._let_pass(edit.value)
+
+    def follow(self, case: Case, step: int, attempt: int) -> Judgement:
+        """One step of a case that grows from answer to answer: the same request again while it is throttled.
+
+        What it creates is not ended here; the keeper does that for the whole case.
+        """
+        self._wait_before(case, step)
+        for wait in (*_BACKOFF_S, None):
+            judgement = self.send(case, step, attempt)
+            if judgement.answer.failure == STALE:
+                judgement = self.send(case, step, attempt)
+            if judgement.answer.kind != "throttled" or judgement.is_right is not None or wait is None:
+                break
+            self._sleep(self._wait_s(wait))
         return judgement
 
     def _poll(self, case: Case, step: int, attempt: int, judgement: Judgement, word: str) -> Judgement:

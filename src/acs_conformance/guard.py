@@ -67,6 +67,12 @@ class Guard:
         """What may be spent."""
         return self.budget.limits
 
+    def close(self) -> None:
+        """Close the files; what was counted and written down stays."""
+        self.budget.close()
+        if self.intents is not None:
+            self.intents.close()
+
     def before(self, description: Description, request: RawRequest, shown: RawRequest, case: str) -> Ticket:
         """Reserve what a request costs, and write down what it may create.
 

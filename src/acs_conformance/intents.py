@@ -1,8 +1,8 @@
 """The journal of intents: every request that may create something, on disk before it is sent.
 
-In: what is about to be sent, and what became of it; a JSON line each, appended. Out: `Intent`s: what may live, how it
-is ended, and when it must have ended by itself. Several processes append to one file; a line torn by a kill costs no
-other line. It knows no target.
+In: what is about to be sent, and what became of it; a JSON line each, appended. Out: `Intent`s: what may still run, how
+it is ended, and when it must have ended by itself. Several processes append to one file; a line torn by a kill costs
+no other line. It knows no target.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class Intents:
         return _named(read(self.path), identifier)
 
     def unsettled(self) -> list[Intent]:
-        """What may live, by this process or another, in the order in which it was announced."""
+        """What may still run, by this process or another, in the order in which it was announced."""
         return [intent for intent in read(self.path) if not intent.is_settled]
 
     def _append(self, line: Mapping[str, Any]) -> None:

@@ -68,7 +68,8 @@ class Shared:
     def add(self, exchange: Exchange) -> Exchange:
         """Append an exchange under the next number; the exchange with it."""
         with self.lock:
-            self._number += 1
+            last = self.journal.exchanges[-1].number if self.journal.exchanges else 0  # another campaign's, perhaps
+            self._number = max(self._number, last) + 1
             numbered = replace(exchange, number=self._number)
             self.journal.add_exchange(numbered)
             return numbered

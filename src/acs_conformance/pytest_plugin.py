@@ -11,11 +11,8 @@ Cases are sent on first need. Under pytest-xdist the workers share one journal a
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import shutil
-import signal
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -33,12 +30,10 @@ if TYPE_CHECKING:
     from acs_conformance.target import Target
     from acs_conformance.verdict import Result
 
-_EMULATOR = "emulator.txt"
 _STATE = pytest.StashKey["Session"]()
 _FOLDER = pytest.StashKey[Path]()
 _STARTED = pytest.StashKey[float]()
 _CODE_UNDECIDED = 3
-_EMULATOR_START_S = 20.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -120,14 +115,17 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     folder = config.stash.get(_FOLDER, None)
     if folder is None or not folder.exists():  # no test asked for anything of ours
         return
+    from acs_conformance import shared_emulator
+
     try:
         wanted = ("--acs-report-dir", "--acs-target", "--acs-profile")
         if (folder / "journal.jsonl").exists() and (_STATE in config.stash or any(map(config.getoption, wanted))):
             _session(config).finish()  # the controller of xdist has no session of its own yet
     finally:
-        _stop_emulator(folder)
+        shared_emulator.stop(folder)
     seen = _seen(config) | {note.name.partition("-")[0] for note in folder.glob("*-gw*")}
-    shutil.rmtree(folder, ignore_errors=True)
+    if _STATE not in config.stash or not config.stash[_STATE].leaves_something:  # else `cleanup` needs the folder
+        shutil.rmtree(folder, ignore_errors=True)
     if exitstatus == pytest.ExitCode.OK and ("undecided" in seen or seen == {"tolerated"}):
         session.exitstatus = _CODE_UNDECIDED
 
@@ -137,8 +135,9 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         from acs_conformance.budget import Limits
+        from acs_conformance.options import Options
         from acs_conformance.profile import load, load_deviations
-        from acs_conformance.run import Options, Run
+        from acs_conformance.run import Run
 
         worker: dict[str, Any] | None = getattr(config, "workerinput", None)
         self.config = config
@@ -169,6 +168,8 @@ class Session:
         )
         self.options = options
         self.run: Run = Run(options, started_at=worker["acs_started_at"] if worker else _started_at(config))
+        #: Whether something that was created may still run at the end.
+        self.leaves_something = False
         self._store: Store | None = None
         self._target: Target | None = None
         self._campaign: Any = None
@@ -213,12 +214,15 @@ class Session:
         """End what workers have created and not ended, such as one that was killed."""
         if self.options.is_embedded:
             return
-        from acs_conformance.run import recorder_for
+        from acs_conformance.reach import recorder_for
 
         target = self._reached()
-        recorder, sender = recorder_for(target, self.options.signature, self._guard(target))
+        guard = self._guard(target)
+        recorder, sender = recorder_for(target, self.options.signature, guard)
         left = [ending for ending in self.run.stop_all(recorder) if ending.may_live]
+        self.leaves_something = bool(left)
         sender.close()
+        guard.close()
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if left and reporter is not None:
             for ending in left:
@@ -235,7 +239,7 @@ class Session:
 
     def _engine(self) -> tuple[Any, Store]:
         if self._campaign is None or self._store is None:
-            from acs_conformance.run import recorder_for
+            from acs_conformance.reach import recorder_for
             from acs_conformance.store import Store
 
             self._store = Store(self.folder)
@@ -247,11 +251,13 @@ class Session:
     def _reached(self) -> Target:
         if self._target is None:
             from acs_conformance import target
-            from acs_conformance.run import given_target
+            from acs_conformance.reach import given_target
 
             self._target = given_target(self.options)
         if self._target is None:
-            address = _emulator_address(self.folder, self.options.spec_root)
+            from acs_conformance import shared_emulator
+
+            address = shared_emulator.address(self.folder, self.options.spec_root)
             keys = target.EMULATOR_CREDENTIALS
             self._target = target.Target(url=address, kind="embedded emulator", credentials=keys)
         return self._target
@@ -364,53 +370,6 @@ def _run_id(folder: Path) -> str:
     import hashlib
 
     return hashlib.sha256(folder.name.encode()).hexdigest()[:6]
-
-
-def _emulator_address(folder: Path, spec_root: Path | None) -> str:
-    """The embedded emulator's address; whoever comes first starts it, as a process of its own."""
-    from filelock import FileLock
-
-    note = folder / _EMULATOR
-    with FileLock(folder / ".emulator.lock"):
-        if note.exists():
-            return note.read_text(encoding="utf-8").split()[0]
-        command = [sys.executable, "-m", "acs_conformance", "emulator", "--port", "0"]
-        if spec_root is not None:
-            command += ["--spec", str(spec_root)]
-        environ = {k: v for k, v in os.environ.items() if not k.startswith("ALIBABA_CLOUD_ACCESS_KEY")}
-        log = folder / "emulator.log"
-        opened = (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        # Not a Popen: the process outlives the worker that happens to start it; the controller ends it.
-        pid = os.posix_spawn(sys.executable, command, environ, file_actions=[opened, (os.POSIX_SPAWN_DUP2, 1, 2)])
-        address = _first_line(log, pid)
-        note.write_text(f"{address} {pid}", encoding="utf-8")
-        return address
-
-
-def _first_line(log: Path, pid: int) -> str:
-    """The address in "listening on <address>", once the emulator has said it."""
-    deadline = time.monotonic() + _EMULATOR_START_S
-    while time.monotonic() < deadline:
-        line, ended, _ = log.read_text(encoding="utf-8").partition("\n")
-        if ended and line.startswith("listening on "):
-            return line.split()[-1]
-        if os.waitpid(pid, os.WNOHANG) != (0, 0):
-            break
-        time.sleep(0.02)
-    raise RuntimeError(f"the embedded emulator did not start: {log.read_text(encoding='utf-8') or 'no output'}")
-
-
-def _stop_emulator(folder: Path) -> None:
-    note = folder / _EMULATOR
-    if not note.exists():
-        return
-    pid = int(note.read_text(encoding="utf-8").split()[1])
-    note.unlink()
-    try:
-        os.kill(pid, signal.SIGTERM)
-        os.waitpid(pid, 0)
-    except (ProcessLookupError, ChildProcessError):  # gone already, or the child of a worker
-        return
 
 
 def _note_seen(config: pytest.Config) -> None:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from acs_conformance import spec_folder
-from acs_conformance.campaign import Campaign, Stopped
+from acs_conformance.campaign import Campaign
 from acs_conformance.campaign_judge import CampaignJudgement, judge_campaign
 from acs_conformance.cases import Plan
 from acs_conformance.cases.render import Context
 from acs_conformance.description import Description
+from acs_conformance.early_end import Stopped
 from acs_conformance.errors import TargetUnreachable
 from acs_conformance.exchange import Recorder
 from acs_conformance.journal import Journal

@@ -80,6 +80,7 @@ def assemble(
     allowed: Collection[str] = (),
     self_check: Mapping[str, Any] | None = None,
     deviations: Sequence[Deviation] = (),
+    is_part: bool = False,
 ) -> Outcome:
     """Judge what has been recorded and put it into the shape of a report.
 
@@ -99,6 +100,7 @@ def assemble(
         baseline: question id -> the reading in an earlier report; one that has changed since is a finding.
         allowed: ids of requirements that may stay undecided.
         self_check: what the same plan found among seeded faults, or None where that was not asked.
+        is_part: whether other parts of the campaign decide the rest.
         deviations: differences that are accepted; the day that counts is the one on which the run began.
     """
     descriptions = {plan.description.operation: plan.description for plan in plans}
@@ -110,13 +112,13 @@ def assemble(
         chosen = frozenset(requirement.id for requirement in selected[plan.description.operation])
         requirements = requirements_of.derive(plan.description)
         why = pending or (skipped or {}).get(plan.description.operation, "")
-        if plan.description.operation in judged.absent:  # nothing of it can be shown, and nothing has to be
+        if is_part or plan.description.operation in judged.absent:  # nothing has to be shown of it here
             requirements = tuple(dataclasses.replace(each, conditional=True) for each in requirements)
         judged_all = verdicts(requirements, plan.aspects, judged, stopped=why, unsent=reasons)
         # A selection says what is tested; a failure that was seen on the way is never left out.
         results += [r for r in judged_all if r.requirement.id in chosen or r.verdict is Verdict.FAIL]
     today = datetime.fromtimestamp(info.started_at, UTC).date()
-    reviewed = review(deviations, results, today, is_whole=is_complete and "#" not in info.only)
+    reviewed = review(deviations, results, today, is_whole=is_complete and not is_part and "#" not in info.only)
     code = exit_code(results, allowed, covered=reviewed.covered, has_error=has_error)
     by_number = {exchange.number: exchange for exchange in exchanges}
     everything = {**(called or {}), **descriptions}

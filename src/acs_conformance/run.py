@@ -11,31 +11,27 @@ import re
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from acs_conformance import budget, intents, lifecycle, requirement, spec_folder, target
-from acs_conformance.budget import Budget, Limits
-from acs_conformance.campaign import Campaign, Progress, Stopped
-from acs_conformance.cases import Depth, Plan, plan
+from acs_conformance import budget, intents, lifecycle, requirement, spec_folder
+from acs_conformance.budget import Budget
+from acs_conformance.campaign import Campaign, Progress
+from acs_conformance.cases import Plan, plan
 from acs_conformance.cases.case import Case, requirement_of
 from acs_conformance.cases.render import Context
 from acs_conformance.description import Description
 from acs_conformance.deviation import Deviation
+from acs_conformance.early_end import Stopped
 from acs_conformance.errors import SelectionError, UsageError
 from acs_conformance.exchange import Recorder
-from acs_conformance.gateway_checks import Scheme
 from acs_conformance.guard import Guard, Place
-from acs_conformance.http_sender import HttpSender
 from acs_conformance.intents import Intents
-from acs_conformance.pace import Pace
-from acs_conformance.profile import Profile
+from acs_conformance.options import Options
 from acs_conformance.requirement import Requirement
 from acs_conformance.results import Outcome, RunInfo, assemble
-from acs_conformance.signer import Signer
 from acs_conformance.spec_folder import Shelf
 from acs_conformance.stopping import Ending, stop_all
 from acs_conformance.store import Store
@@ -43,47 +39,6 @@ from acs_conformance.target import Target
 from acs_conformance.version import __version__
 
 _RUN_ID = re.compile(r"[a-z0-9]{1,12}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a user can choose of a run."""
-
-    #: Names of operations, or `gateway`; none: all that are described, and the gateway.
-    operations: tuple[str, ...] = ()
-    #: Address of the target, or its profile; neither: the embedded emulator.
-    target_url: str | None = None
-    profile: Profile | None = None
-    depth: Depth = "standard"
-    seed: int = 0
-    #: Requests that Schemathesis generates; None: as many as the depth takes.
-    wild: int | None = None
-    #: How requests are signed, where that is not what is tested.
-    signature: Scheme = "v3"
-    #: Requests by which the quota of a gateway is to be exceeded; 0: that is not asked.
-    burst: int = 0
-    #: Pattern of requirement ids, perhaps with an aspect after "#"; None: all.
-    only: str | None = None
-    #: Patterns of requirement ids, beside those of the profile, that may stay undecided.
-    allowed: tuple[str, ...] = ()
-    #: Differences that are accepted, beside those of the profile.
-    deviations: tuple[Deviation, ...] = ()
-    run_id: str | None = None
-    #: What may be spent; where a profile says less, that holds.
-    limits: Limits = field(default_factory=Limits)
-    #: An earlier report.json whose readings of open questions are expected.
-    baseline: Path | None = None
-    #: Whether the report says what the same plans find among seeded faults.
-    has_self_check: bool = False
-    #: Requests that are under way at the same time.
-    concurrency: int = 1
-    #: Folder of further descriptions, or None for those that ship.
-    spec_root: Path | None = None
-
-    @property
-    def is_embedded(self) -> bool:
-        """Whether the embedded emulator is the target."""
-        return self.target_url is None and self.profile is None
 
 
 class Run:
@@ -122,9 +77,14 @@ class Run:
         chosen = requirement.select(everything, options.only)
         self.requirements: tuple[Requirement, ...] = chosen
         self.selected = {name: tuple(r for r in chosen if r.operation == name) for name in self.descriptions}
-        self.plans: tuple[Plan, ...] = tuple(
-            self._plan(description) for name, description in self.descriptions.items() if self.selected[name]
-        )
+        plans = [self._plan(description) for name, description in self.descriptions.items() if self.selected[name]]
+        if options.shard is not None:
+            if options.run_id is None:
+                raise UsageError(
+                    "--shard needs --run-id, the same for all parts, so that they are those of one campaign"
+                )
+            plans = [each.part(options.shard.number, options.shard.count) for each in plans]
+        self.plans: tuple[Plan, ...] = tuple(each for each in plans if each.cases)
 
     def _allowed(self) -> frozenset[str]:
         """Ids of the requirements that may stay undecided; the profile is held to the descriptions on the way."""
@@ -227,7 +187,32 @@ class Run:
             beside=self.called.values(),
             progress=progress,
             wait=chosen.advance,
+            part=self.options.shard.number - 1 if self.options.shard is not None else 0,
         )
+
+    def note(self, chosen: Target) -> dict[str, Any]:
+        """How the plan was made and of what: what it takes to judge the journal without the run."""
+        options = self.options
+        return {
+            "tool": __version__,
+            "operations": list(options.operations),
+            "descriptions": {name: each.sha256 for name, each in self.descriptions.items()},
+            "depth": options.depth,
+            "seed": options.seed,
+            "wild": options.wild,
+            "burst": options.burst,
+            "signature": options.signature,
+            "only": options.only,
+            "allowed": list(options.allowed),
+            "run_id": self.run_id,
+            "started_at": self.started_at,
+            "url": "" if options.is_embedded else chosen.url,
+            "kind": chosen.kind,
+            "option": chosen.option,
+            "profile": options.profile.given_as if options.profile is not None else "",
+            "is_embedded": options.is_embedded,
+            "shard": str(options.shard) if options.shard is not None else None,
+        }
 
     def guard(self, chosen: Target, folder: Path, intents_in: Path | None = None) -> Guard:
         """What counts and writes down what is sent, with all who name the same folder.
@@ -281,6 +266,7 @@ class Run:
             allowed=self.allowed,
             self_check=check,
             deviations=self.deviations,
+            is_part=self.options.shard is not None,
         )
 
     def _self_check(self) -> dict[str, Any]:
@@ -334,59 +320,3 @@ def readings_in(path: Path) -> dict[str, str]:
     from acs_conformance import report
 
     return {reading["id"]: reading["observed"] for reading in report.load(path)["readings"]}
-
-
-def given_target(options: Options) -> Target | None:
-    """The target that the options name; None for the embedded emulator.
-
-    Raises:
-        UsageError: it may not be tested, or what it needs is not there.
-    """
-    is_limited = options.limits.max_jobs is not None
-    if options.profile is not None:
-        return target.from_profile(options.profile, os.environ, is_limited=is_limited)
-    if options.target_url is not None:
-        return target.from_url(options.target_url, os.environ, is_limited=is_limited)
-    return None
-
-
-@contextmanager
-def reached(options: Options, descriptions: dict[str, Description]) -> Iterator[Target]:
-    """The target that the options name, or the embedded emulator for as long as the context lasts."""
-    given = given_target(options)
-    if given is not None:
-        yield given
-        return
-    # Late: the emulator brings a server that other commands don't need.
-    from acs_conformance.emulator.core import Emulator, Settings
-    from acs_conformance.emulator.gateway import AccessKeys
-    from acs_conformance.emulator.server import running
-
-    keys = target.EMULATOR_CREDENTIALS
-    settings = Settings(access_keys=AccessKeys(secrets={keys.access_key_id: keys.access_key_secret}))
-    emulator = Emulator(descriptions, settings=settings)
-
-    def advance(seconds: float) -> float:
-        emulator.advance(seconds)
-        return seconds
-
-    with running(emulator) as address:
-        yield Target(url=address, kind="embedded emulator", credentials=keys, advance=advance)
-
-
-def recorders_for(
-    chosen: Target, scheme: Scheme, guard: Guard | None, count: int
-) -> tuple[list[Recorder], list[HttpSender]]:
-    """Recorders that send to `chosen` at the same time at the pace of one, and the senders to close afterwards."""
-    pace = Pace(chosen.pace)
-    both = [recorder_for(chosen, scheme, guard, pace) for _ in range(count)]
-    return [recorder for recorder, _ in both], [sender for _, sender in both]
-
-
-def recorder_for(
-    chosen: Target, scheme: Scheme = "v3", guard: Guard | None = None, pace: Pace | None = None
-) -> tuple[Recorder, HttpSender]:
-    """A recorder that sends to `chosen`, and the sender to close afterwards."""
-    sender = HttpSender(chosen.url, user_agent=f"acs-conformance/{__version__}", route=chosen.route)
-    signer = Signer(chosen.credentials, chosen.host, scheme=scheme)
-    return Recorder(sender, signer, hidden=chosen.hidden, pace=pace or Pace(chosen.pace), guard=guard), sender

@@ -1,6 +1,6 @@
 """Ending what a run has created: by the operation that ends it, and if that can't be, by waiting.
 
-In: intents, a recorder, and the operations that end things. Out: an `Ending` for each: whether it may still live, told
+In: intents, a recorder, and the operations that end things. Out: an `Ending` for each: whether it may still run, told
 in one line. Nothing is judged here; sending is `exchange`'s, whose guard writes down what has ended.
 """
 
@@ -31,7 +31,7 @@ class Ending:
     """What became of one intent."""
 
     intent: Intent
-    #: Whether what it created may still live.
+    #: Whether what it created may still run.
     may_live: bool
     says: str
 

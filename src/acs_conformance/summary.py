@@ -51,7 +51,14 @@ def summary(report: Data, screen: Screen) -> Iterator[str]:
 def brief(report: Data, screen: Screen) -> Iterator[str]:
     """The same for who wants to be told little: a line for each finding, and the verdict."""
     for finding in report["findings"]:
-        yield _fit(f"FAIL {finding['id']}: received {finding['received']}; allowed {finding['allowed']}", screen, _RED)
+        word = "KNOWN" if finding["is_covered"] else "FAIL"
+        paint = "" if finding["is_covered"] else _RED
+        yield _fit(
+            f"{word} {finding['id']}: received {finding['received']}; allowed {finding['allowed']}", screen, paint
+        )
+    for deviation in report["deviations"]:
+        if deviation["notice"]:
+            yield _painted(f"deviation at {deviation['source']}: {deviation['notice']}", _YELLOW, screen)
     yield _verdict(report, screen)
 
 
@@ -147,22 +154,25 @@ def _verdict(report: Data, screen: Screen) -> str:
 
 
 def _deviations(report: Data, screen: Screen) -> Iterator[str]:
-    """Failures that are accepted, and deviations whose owner has to do something."""
+    """Failures that are accepted, and deviations whose owner has to do something: what has expired comes first."""
+    most = len(report["deviations"]) if screen.height is None else _FEW
     covering = [deviation for deviation in report["deviations"] if deviation["state"] == "covers"]
-    for deviation in covering[:_FEW]:
-        names = deviation["occurred"]
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        yield _fit(f"KNOWN {names[0]}{more}: accepted until {deviation['until']}, {deviation['reason']}", screen)
-    if len(covering) > _FEW:
-        yield f"     ... and {len(covering) - _FEW} more deviations that cover failures"
+    for deviation in covering[:most]:
+        names = _names(deviation["occurred"])
+        yield _fit(f"KNOWN {names}: accepted until {deviation['until']}, {deviation['reason']}", screen)
+    if len(covering) > most:
+        yield f"     ... and {len(covering) - most} more deviations that cover failures"
     noticed = [deviation for deviation in report["deviations"] if deviation["notice"]]
-    for deviation in noticed[:_FEW]:
-        names = deviation["requirements"]
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        words = f"deviation at {deviation['source']} ({names[0]}{more}): {deviation['notice']}"
+    noticed.sort(key=lambda deviation: (deviation["state"] == "gone", deviation["days_left"]))
+    for deviation in noticed[:most]:
+        words = f"deviation at {deviation['source']} ({_names(deviation['requirements'])}): {deviation['notice']}"
         yield _painted(words, _YELLOW, screen)
-    if len(noticed) > _FEW:
-        yield f"     ... and {len(noticed) - _FEW} more deviations to look at"
+    if len(noticed) > most:
+        yield f"     ... and {len(noticed) - most} more deviations to look at"
+
+
+def _names(names: Sequence[str]) -> str:
+    return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
 
 
 def _fit(text: str, screen: Screen, color: str = "", painted: int | None = None) -> str:

@@ -105,6 +105,14 @@ class Plan:
         )
         return Plan(self.description, self.depth, self.seed, kept)
 
+    def part(self, number: int, count: int) -> Plan:
+        """One of `count` parts, from 1, which have the opening request in common; a gateway's plan is not divided."""
+        if self.description.checks is not None:
+            return self if number == count else Plan(self.description, self.depth, self.seed, ())
+        opening = tuple(case for case in self.cases if case.kind == "opening")
+        others = [case for case in self.cases if case.kind != "opening"]
+        return Plan(self.description, self.depth, self.seed, (*opening, *others[number - 1 :: count]))
+
 
 def plan(
     description: Description, depth: Depth = "standard", seed: int = 0, wild: int | None = None, burst: int = 0

@@ -24,7 +24,7 @@ from acs_conformance.description import Description, Node
 from acs_conformance.requirement import Requirement
 from acs_conformance.wire import BIG
 
-_BACKEND = "acs-conformance"
+BACKEND = "acs-conformance"
 
 
 class _Undisturbed(HypothesisProvider):
@@ -37,7 +37,7 @@ class _Undisturbed(HypothesisProvider):
         return None
 
 
-AVAILABLE_PROVIDERS[_BACKEND] = _Undisturbed
+AVAILABLE_PROVIDERS[BACKEND] = _Undisturbed
 
 #: Draws from which on types are drawn too.
 _MANY = 5
@@ -85,7 +85,7 @@ def draw(strategy: st.SearchStrategy[Any], count: int, seed_text: str) -> list[A
         deadline=None,
         verbosity=Verbosity.quiet,
         suppress_health_check=list(HealthCheck),
-        backend=_BACKEND,
+        backend=BACKEND,
     )
     @given(strategy)
     def collect(value: Any) -> None:  # noqa: ANN401 - whatever the strategy makes

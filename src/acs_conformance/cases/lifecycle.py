@@ -11,10 +11,13 @@ from collections.abc import Iterable, Iterator
 from acs_conformance import lifecycle
 from acs_conformance.cases.accept import accept_cases
 from acs_conformance.cases.case import Case, Edit, single
-from acs_conformance.description import ActsOn, Description, Shows, steps
+from acs_conformance.cases.texts import is_open
+from acs_conformance.description import ActsOn, Description, Json, Location, Shows, path_of, steps
 
 Step = tuple[str, tuple[Edit, ...]]
 
+#: Seconds after which a thing that was created has surely begun to do what it is for.
+_START_S = 3.0
 #: Seconds beyond the time in which an end takes effect, for which a thing that is to be ended lives by itself.
 _MARGIN_S = 60
 
@@ -68,6 +71,7 @@ def lifecycle_cases(description: Description, *, is_quick: bool) -> Iterator[Cas
         yield _ended(description, acts_on, acts_on.ender)
     if acts_on.creator.creates is not None and acts_on.creator.creates.idle_limit is not None and not is_quick:
         yield _idle(description, acts_on, acts_on.creator.creates.idle_limit)
+        yield _idle_by_default(description, acts_on, acts_on.creator.creates.idle_limit)
 
 
 # --- as it was created ----------------------------------------------------------------------------------------------
@@ -85,21 +89,46 @@ def _as_created(description: Description, acts_on: ActsOn, shows: Shows, *, is_q
     least = tuple(edit for edit in barest.edits if edit.op == "remove")
     if limit is not None and not any(edit.location == (limit,) for edit in least):
         least = (*least, Edit("remove", (limit,)))
-    rows: dict[str, tuple[Edit, ...]] = {"everything-given": (*fullest.edits, *_present(acts_on.creator))}
+    given = (*fullest.edits, *_present(acts_on.creator))
+    rows: dict[str, tuple[Edit, ...]] = {"everything-given": _of_this_world(acts_on.creator, given)}
     if not is_quick:
-        rows["defaults"] = least
+        rows["defaults"] = _of_this_world(acts_on.creator, least)
     for name, edits in rows.items():
         yield _case(description, name, keys, [(acts_on.creator.operation, edits), (description.operation, ())])
-    unusual = tuple(_unusual(acts_on.creator))
-    if unusual and not is_quick:
-        # Whether such texts are taken is open; if they are, they come back as they are.
-        yield _case(
-            description,
-            "unusual-texts",
-            keys,
-            [(acts_on.creator.operation, unusual), (description.operation, ())],
-            is_enumerated=False,
-        )
+    if not is_quick:
+        # Whether such texts are taken is open, or up to the world; if they are, they come back as they are.
+        for name, texts in (
+            ("unusual-texts", _unusual(acts_on.creator)),
+            ("long-texts", _longest(acts_on.creator, valid)),
+        ):
+            followed = [(acts_on.creator.operation, tuple(texts)), (description.operation, ())]
+            yield _case(description, name, keys, followed, is_enumerated=False)
+
+
+def _of_this_world(creator: Description, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    """The edits that leave alone what has to exist at the target, and what has to equal that."""
+    equal = {relation.of for relation in creator.relations if relation.word == "equal"}
+    bound = {path for path, node in creator.nodes.items() if node.identifier == "bound" or path in equal}
+    return tuple(edit for edit in edits if edit.op == "resize" or path_of(edit.location) not in bound)
+
+
+def _longest(creator: Description, valid: list[Case]) -> Iterator[Edit]:
+    """The longest valid text in each place that some request has one in."""
+    differing = {path for r in creator.relations if r.word in ("unique", "distinct") for path in (r.of, r.other)}
+    found: dict[Location, Edit] = {}
+    for edit in (edit for case in valid for edit in case.edits):
+        is_in_first = all(not isinstance(step, int) or step == 0 for step in edit.location)
+        if edit.op == "set" and isinstance(edit.value, str) and is_in_first:
+            known = found.get(edit.location)
+            if known is None or len(edit.value) > len(known.value):
+                found[edit.location] = edit
+    taken: set[Json] = set()
+    for edit in found.values():
+        if path_of(edit.location) not in differing:
+            yield edit
+        elif edit.value not in taken:
+            taken.add(edit.value)
+            yield edit
 
 
 def _present(creator: Description) -> Iterator[Edit]:
@@ -146,11 +175,10 @@ def _ended(description: Description, acts_on: ActsOn, ender: Description) -> Cas
         (show, (first,)),
         (show, (third,)),
         *((show, (second,)) for _ in range(2)),
-        (end, (second,)),
-        (show, (second,)),
-        (end, (first,)),
+        (end, (first, Edit("wait", (), _START_S))),
         (show, (first, until)),
         (show, (third,)),
+        (end, (second,)),
         (show, (second,)),
     ]
     keys = [lifecycle.state_key(acts_on, word) for word in ("alive", "ended")]
@@ -169,7 +197,16 @@ def _created(acts_on: ActsOn, ender: Description) -> Iterator[Step]:
             Edit("set", (limit,), min(max(patience, schema.get("minimum", 0)), schema.get("maximum", patience))),
         )
     for number in range(3):
-        yield creator.operation, (Edit("names", (), number), *lasting)
+        other = tuple(_other_values(creator)) if number else ()
+        yield creator.operation, (Edit("names", (), number), *lasting, *other)
+
+
+def _other_values(creator: Description) -> Iterator[Edit]:
+    """Other documented values than those of the simplest request, so that things can be told from each other."""
+    for path, node in creator.nodes.items():
+        others = [v for v in node.schema.get("enum", ()) if v != node.examples[0] and not is_open(creator, path, v)]
+        if others:
+            yield Edit("set", tuple(0 if step == "[]" else step for step in steps(path)), others[-1])
 
 
 # --- idle -----------------------------------------------------------------------------------------------------------
@@ -194,6 +231,21 @@ def _idle(description: Description, acts_on: ActsOn, limit: str) -> Case:
     ]
     keys = [lifecycle.state_key(acts_on, word) for word in ("alive", "idle")]
     return _case(description, "idle", keys, followed)
+
+
+def _idle_by_default(description: Description, acts_on: ActsOn, limit: str) -> Case:
+    """The same of a thing that was given no limit: sent only where time can be moved, for the default may be long."""
+    create, show = acts_on.creator.operation, description.operation
+    usual = float(acts_on.creator.nodes[limit].schema["default"])
+    until = Edit("until", (), "idle")
+    followed: list[Step] = [
+        (create, (Edit("remove", (limit,)),)),
+        (show, ()),
+        (show, (Edit("wait", (), usual * 0.9),)),
+        (show, (Edit("wait", (), usual * 0.1 + 2.0), until)),
+    ]
+    keys = [lifecycle.state_key(acts_on, word) for word in ("alive", "idle")]
+    return _case(description, "idle-by-default", keys, followed, is_enumerated=False)
 
 
 def _case(

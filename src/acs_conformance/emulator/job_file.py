@@ -146,6 +146,10 @@ class JobFile:
         """Forgets a thing, if there is one with this id."""
         self._count -= self._file.execute("DELETE FROM job WHERE id = ?", (_text(job_id),)).rowcount
 
+    def release(self, job: Job) -> None:
+        """Frees the names that a thing uses; it is kept."""
+        self._file.execute("DELETE FROM used WHERE number = (SELECT number FROM job WHERE id = ?)", (job.id,))
+
     def note(self, name: str) -> Json:
         """What was noted under a name; None if nothing was."""
         row = self._file.execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()

@@ -10,7 +10,7 @@ import itertools
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from acs_conformance.description import Json
@@ -83,6 +83,10 @@ class JobStore(Protocol):
         """Forgets a thing, if there is one with this id."""
         ...
 
+    def release(self, job: Job) -> None:
+        """Frees the names that a thing uses; it is kept."""
+        ...
+
     def note(self, name: str) -> Json:
         """What was noted under a name; None if nothing was."""
         ...
@@ -140,9 +144,18 @@ class Jobs:
     def remove(self, job_id: str) -> None:
         """Forgets a thing, if there is one with this id, and frees the names that no other one uses."""
         job = self._jobs.pop(job_id, None)
-        for name in job.names if job else ():
+        if job is not None:
+            self._free(job)
+
+    def release(self, job: Job) -> None:
+        """Frees the names that a thing uses; it is kept."""
+        self._free(job)
+        self.put(replace(job, names=()))
+
+    def _free(self, job: Job) -> None:
+        for name in job.names:
             users = self._users[name]
-            users.remove(job_id)
+            users.remove(job.id)
             if not users:
                 del self._users[name]
 

@@ -98,7 +98,11 @@ class Life:
 
     def is_used(self, name: Name) -> bool:
         """Whether a thing that has not ended uses a name."""
-        return any(not self.has_ended(job) for job in self.jobs.using(name))
+        for job in self.jobs.using(name):
+            if not self.has_ended(job):
+                return True
+            self.jobs.release(job)  # for good: the names of thousands that have ended are not looked through again
+        return False
 
     def has_ended(self, job: Job) -> bool:
         """Whether a thing has ended by now."""

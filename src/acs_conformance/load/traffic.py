@@ -26,8 +26,8 @@ from acs_conformance.description import Description
 from acs_conformance.errors import UsageError
 from acs_conformance.gateway_checks import Scheme
 from acs_conformance.message import RawResponse, header
+from acs_conformance.reach import recorder_for
 from acs_conformance.record import STALE, Exchange
-from acs_conformance.run import recorder_for
 from acs_conformance.target import Target
 
 #: Seconds to wait after being throttled by an answer that doesn't say how long.

@@ -18,18 +18,20 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator
 
 from acs_conformance.errors import ReportError
-from acs_conformance.report import badge, har, html, junit, markdown, sarif, scripts
+from acs_conformance.report import badge, har, html, junit, markdown, sarif, scripts, since
 from acs_conformance.report.files import replace, write_text
 from acs_conformance.report.text import cut, pointer, visible
 
-__all__ = ["FORMATS", "JSON_NAME", "Stored", "load", "read", "schema", "write_all", "write_json"]
+__all__ = ["FORMATS", "JSON_NAME", "Stored", "load", "read", "schema", "write_all", "write_json", "write_page"]
 
 #: The file that a folder of reports stands for.
 JSON_NAME = "report.json"
+#: The page for people.
+PAGE_NAME = "report.html"
 #: What is made from report.json: file -> its writer.
 FORMATS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "junit.xml": junit.render,
-    "report.html": html.render,
+    PAGE_NAME: html.render,
     "report.sarif": sarif.render,
     "summary.md": markdown.render,
     "badge.svg": badge.render,
@@ -100,18 +102,36 @@ def write_json(report: Mapping[str, Any], path: Path | str) -> None:
     replace(Path(path), text.encode("utf-8", "backslashreplace"))
 
 
-def write_all(report: Mapping[str, Any], folder: Path | str) -> dict[str, Path]:
+def write_all(report: Mapping[str, Any], folder: Path | str, earlier: Path | None = None) -> dict[str, Path]:
     """Write every format into a folder, report.json first; the files by name. Scripts of findings come beside them.
 
+    Args:
+        report: to be written.
+        folder: where it goes.
+        earlier: a report.json, or its folder, that the page is to be compared with; without it that is the last report
+            of the same target in a folder beside this one.
+
     Raises:
-        ReportError: a file can't be written.
+        ReportError: a file can't be written, or `earlier` can't be read.
     """
     files = {name: Path(folder) / name for name in (JSON_NAME, *FORMATS)}
     write_json(report, files[JSON_NAME])
     for name, render in FORMATS.items():
-        write_text(files[name], render(report))
+        if render is not html.render:
+            write_text(files[name], render(report))
     _write_scripts(report, Path(folder) / scripts.FOLDER)
+    write_page(report, folder, earlier)
     return files
+
+
+def write_page(report: Mapping[str, Any], folder: Path | str, earlier: Path | None = None) -> list[Path]:
+    """Write report.html and the pages beside it; their files, the page first. Otherwise as `write_all`."""
+    folder = Path(folder)
+    found = read(earlier) if earlier is not None else since.find(report, folder, read)
+    changes = since.changes(report, found.report, found.file, folder) if found is not None else None
+    written = [write_text(folder / name, text) for name, text in html.render_beside(report)]
+    # Last: what a page links to is there before it.
+    return [write_text(folder / PAGE_NAME, html.render(report, changes)), *written]
 
 
 def _write_scripts(report: Mapping[str, Any], folder: Path) -> None:

@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from acs_conformance.report import har, scripts
-from acs_conformance.report.files import write_text
+from acs_conformance.report.files import encoded, write_text
 from acs_conformance.report.text import plural, visible
 
 Data = Mapping[str, Any]
 
 _STATUS = {"pass": "passed", "fail": "failed", "error": "broken", "inconclusive": "skipped", "none": "skipped"}
 _JUDGED = {"right": "passed", "wrong": "failed", "undecided": "skipped"}
+_NO_KEY = re.compile(r"[^A-Za-z0-9._-]+")
 #: Exchanges that a result shows as steps.
 _STEPS = 20
 _CATEGORIES = [
@@ -121,7 +122,7 @@ def _result(report: Data, requirement: Data, findings: Sequence[Data], exchanges
 
 def _named(report: Data, identifier: str, claim: str) -> dict[str, Any]:
     """What tells a result from others, and what it has in common with those of other runs."""
-    lasting = hashlib.md5(identifier.encode(), usedforsecurity=False).hexdigest()
+    lasting = hashlib.md5(encoded(identifier), usedforsecurity=False).hexdigest()
     return {
         "uuid": _uuid(report, identifier),
         "historyId": lasting,
@@ -133,7 +134,7 @@ def _named(report: Data, identifier: str, claim: str) -> dict[str, Any]:
 
 def _uuid(report: Data, name: str) -> str:
     run = report["run"]
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{run['id']} {run['started_at']} {name}"))
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, visible(f"{run['id']} {run['started_at']} {name}")))
 
 
 def _details(requirement: Data, findings: Sequence[Data]) -> dict[str, Any]:
@@ -203,7 +204,7 @@ def _environment(report: Data) -> str:
         "run": run["id"],
         "only": run["only"],
         "tool": f"{run['tool']['name']} {run['tool']['version']}",
-        **{f"description.{d['operation']}": d["sha256"] for d in report["descriptions"]},
+        **{f"description.{_NO_KEY.sub('_', d['operation'])}": d["sha256"] for d in report["descriptions"]},
     }
     return "".join(f"{name}={_property(value)}\n" for name, value in facts.items() if value)
 

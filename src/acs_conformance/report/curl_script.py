@@ -40,7 +40,7 @@ def _comment(report: Data, finding: Data) -> Iterator[str]:
     )
     yield from (f"# {_line(fact)}" for fact in facts)
     yield f"# Sent to $ACS_ENDPOINT, else to {_line(report['target']['url'])}."
-    for variable, is_needed in _variables(finding):
+    for variable, is_needed in variables(finding):
         yield f"# {variable} {'has to be' if is_needed else 'may be'} set: a credential in the request is made of it."
 
 
@@ -55,13 +55,18 @@ def _body(report: Data, finding: Data) -> Iterator[str]:
         yield f"echo {shlex.quote(words)} >&2"
         yield "exit 2"
         return
-    yield f"default_endpoint={shlex.quote(report['target']['url'])}"
-    yield resources.files(__package__).joinpath("curl_script.sh").read_text("utf-8")
-    yield from _names(finding)
+    yield from preamble(report, finding)
     for number, request in enumerate(finding["requests"], start=1):
         if len(finding["requests"]) > 1:
             yield f"echo '--- request {number} of {len(finding['requests'])}'"
-        yield from _send(request, number)
+        yield from sending(request, number)
+
+
+def preamble(report: Data, finding: Data) -> Iterator[str]:
+    """Where requests go, what signs and sends them, and the random parts of names."""
+    yield f"default_endpoint={shlex.quote(report['target']['url'])}"
+    yield resources.files(__package__).joinpath("curl_script.sh").read_text("utf-8")
+    yield from _names(finding)
 
 
 def impossible(finding: Data) -> str:
@@ -71,7 +76,7 @@ def impossible(finding: Data) -> str:
     return ""
 
 
-def _variables(finding: Data) -> list[tuple[str, bool]]:
+def variables(finding: Data) -> list[tuple[str, bool]]:
     """The environment's variables that credentials are made of, and whether each is needed."""
     parts = [part for request in finding["requests"] for part in walk([*request["target"], *request["body"]])]
     return list({part["environment"]: part["secret"] == "" for part in parts if "environment" in part}.items())
@@ -90,7 +95,7 @@ def walk(parts: Sequence[Part]) -> Iterator[Mapping[str, Any]]:
 
 
 def _names(finding: Data) -> Iterator[str]:
-    """The random parts of names: new each time, and the same in all requests."""
+    """The time, and the random parts of names: new each time, and the same in all requests."""
     was: dict[int, str] = {}
     capital: dict[int, None] = {}
     for request in finding["requests"]:
@@ -99,11 +104,13 @@ def _names(finding: Data) -> Iterator[str]:
                 was.setdefault(part["fresh"], part["was"])
                 if part["was"] != part["was"].lower():
                     capital[part["fresh"]] = None
+    yield "now=$(date +%s)"
     yield from (f"fresh{number}=$(fresh {len(text)})" for number, text in sorted(was.items()))
     yield from (f"capital{number}=$(printf '%s' \"$fresh{number}\" | tr a-f A-F)" for number in capital)
 
 
-def _send(request: Data, number: int) -> Iterator[str]:
+def sending(request: Data, number: int) -> Iterator[str]:
+    """Lines that make a request and send it; the last one sends."""
     made: list[str] = []
     target, query = _target(request["target"], number, made)
     body = _quoted(request["body"], f"body{number}", made)
@@ -151,10 +158,12 @@ def _quoted(parts: Sequence[Part], name: str, made: list[str]) -> str:
 def _word(part: Mapping[str, Any], name: str, made: list[str]) -> str:
     """What gives a part its value, in double quotes; a credential is put into a variable first."""
     match part:
+        case {"variable": variable}:  # of the script, such as an id that an earlier answer gave
+            return f'"${{{variable}}}"'
         case {"fresh": number, "was": was}:
             return f'"${{capital{number}}}"' if was != was.lower() else f'"${{fresh{number}}}"'
         case {"now_plus": seconds}:
-            return f'"$(($(date +%s) + {seconds}))"'
+            return f'"$((now + {seconds}))"'
         case {"secret": "", "environment": variable}:
             return f'"${{{variable}:?set it to the credential that the request is to hold}}"'
         case {"environment": variable}:

@@ -154,6 +154,7 @@ def _finding(finding: Data) -> str:
         ("evidence", f"exchange {finding['exchange']} in report.json"),
         ("request", finding["curl"]),
         ("replay", finding.get("replay", "")),
+        ("again", finding.get("again", "")),
     )
     return "\n".join(f"{name + ':':<10} {value}" for name, value in lines if value)
 

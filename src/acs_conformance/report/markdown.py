@@ -102,7 +102,8 @@ def _findings(report: Data) -> Iterator[str]:
         ]
         yield "\n".join(lines)
         # Outside the list: a block within one depends on its indentation.
-        yield block(finding.get("replay") or finding["curl"], "bash")
+        commands = [finding[name] for name in ("replay", "again") if name in finding]
+        yield block("\n".join(commands) or finding["curl"], "bash")
     if len(findings) > _FINDINGS:
         yield f"and {plural(len(findings) - _FINDINGS, 'more finding')} in report.html"
 

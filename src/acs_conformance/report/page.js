@@ -2,18 +2,6 @@
 (() => {
   const say = (text) => { document.getElementById("status").textContent = text; };
 
-  // Deep links: what is linked to may be inside something closed.
-  const reveal = () => {
-    let name = location.hash.slice(1);
-    try { name = decodeURIComponent(name); } catch { return; }
-    const target = name && document.getElementById(name);
-    if (!target) return;
-    for (let at = target; at; at = at.parentElement) if (at.localName === "details") at.open = true;
-    target.scrollIntoView();
-  };
-  addEventListener("hashchange", reveal);
-  reveal();
-
   // Copy: what is copied is what is shown.
   const copy = async (pre) => {
     try {
@@ -45,7 +33,7 @@
   const output = form.querySelector(".hits");
   const entries = [...document.querySelectorAll(".f")];
   const groups = [...document.querySelectorAll(".st, .group")];
-  const exchanges = [...document.querySelectorAll(".x")];
+  const exchanges = [...document.querySelectorAll(".ex")];
   const rows = [...document.querySelectorAll(".row")];
   const total = entries.filter((entry) => entry.matches("tr[data-v][id]")).length;
   const texts = new Map();
@@ -88,7 +76,7 @@
   // Paper has no disclosure triangles. Exchanges stay closed: they are for the screen.
   let closed = [];
   addEventListener("beforeprint", () => {
-    closed = [...document.querySelectorAll("details:not(.x):not([open])")];
+    closed = [...document.querySelectorAll("details:not(.ex, .data):not([open])")];
     for (const details of closed) details.open = true;
   });
   addEventListener("afterprint", () => { for (const details of closed) details.open = false; });

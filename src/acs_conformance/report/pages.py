@@ -18,14 +18,22 @@ from markupsafe import Markup
 
 from acs_conformance.report.text import cut, plural, ranges, visible
 
+#: Characters that fit into a line on any page. Tags in shorter ids would be a tenth of a large page.
+_WRAPPED = 30
 
-def template(name: str, styles: tuple[str, ...], script: str = "", **words: Any) -> Template:  # noqa: ANN401 - filters
+
+def template(
+    name: str,
+    styles: tuple[str, ...],
+    scripts: tuple[str, ...] = (),
+    **words: Any,  # noqa: ANN401 - filters
+) -> Template:
     """A template with its parts.
 
     Args:
         name: of the template's file.
         styles: names of the style sheets, in their order.
-        script: name of the script, or "" for a page without one.
+        scripts: names of the scripts, in their order; none for a page that runs nothing.
         words: filters and globals of this page; what can be called is a filter.
     """
     environment = Environment(
@@ -45,7 +53,7 @@ def template(name: str, styles: tuple[str, ...], script: str = "", **words: Any)
         "ranges": ranges,
         **{word: value for word, value in words.items() if callable(value)},
     }
-    style, code = "".join(map(part, styles)), part(script) if script else ""
+    style, code = ("".join(map(part, names)) for names in (styles, scripts))
     environment.globals |= {
         # Both are ours, not the report's, and inside their elements markup has no meaning.
         "style": Markup(style),  # noqa: S704
@@ -53,7 +61,7 @@ def template(name: str, styles: tuple[str, ...], script: str = "", **words: Any)
         "policy": _policy(style, code),
         **{word: value for word, value in words.items() if not callable(value)},
     }
-    return environment.from_string(part(name))
+    return environment.get_template(name)
 
 
 @functools.cache
@@ -75,9 +83,13 @@ def link(address: str) -> str:
 def identifier(name: str, operation: str = "") -> Markup:
     """An id as code that wraps after its dots; the operation in front is dimmed, for all ids of a page share it."""
     prefix = f"{operation}." if operation and name.startswith(f"{operation}.") else ""
-    dimmed = Markup("<span>{}</span><wbr>").format(visible(prefix)) if prefix else Markup("")
-    rest = Markup(".<wbr>").join(visible(name.removeprefix(prefix)).split("."))
-    return Markup('<code class="id">{}{}</code>').format(dimmed, rest)
+    rest = visible(name.removeprefix(prefix))
+    parts = rest.split(".") if len(rest) > _WRAPPED else [rest]
+    wrapping = Markup(".<wbr>").join(parts)
+    if not prefix:
+        return Markup('<code class="id">') + wrapping + Markup("</code>")
+    # Joined piece by piece, for a large report has a hundred thousand ids: what is no markup yet is escaped on the way.
+    return Markup('<code class="id"><span>') + visible(prefix) + Markup("</span><wbr>") + wrapping + Markup("</code>")
 
 
 def _policy(style: str, script: str) -> str:

@@ -74,6 +74,9 @@ def _head(report: Data, finding: Data) -> Iterator[str]:
         "Sends the smallest request that showed it, with the official SDK (pip install alibabacloud-tea-openapi).",
         f"Sent to ACS_ENDPOINT, else to {report['target']['url']}.",
     ]
+    for variable, is_needed in curl_script.variables(finding):
+        has = "has to be" if is_needed else "may be"
+        facts.append(f"{variable} {has} set: a credential in the request is made of it.")
     yield from (f"# {visible(fact)}".replace("\n", " ") for fact in facts)
 
 
@@ -86,9 +89,10 @@ def _body(report: Data, finding: Data) -> Iterator[str]:
         return
     calls = [line for number, request in enumerate(finding["requests"], 1) for line in _call(request, number)]
     yield from _notes(finding)
-    needed = {name for name in ("base64", "hashlib", "secrets", "time") if any(f"{name}." in each for each in calls)}
+    needed = {name for name in ("base64", "hashlib") if any(f"{name}." in each for each in calls)}
     names = [*_names(finding)]
-    needed |= {"os"} | ({"secrets"} if names else set())
+    has_time = any("str(now + " in each for each in calls)
+    needed |= {"os"} | ({"secrets"} if names else set()) | ({"time"} if has_time else set())
     yield from (f"import {name}" for name in sorted(needed))
     yield ""
     yield "from alibabacloud_tea_openapi.client import Client"
@@ -98,6 +102,7 @@ def _body(report: Data, finding: Data) -> Iterator[str]:
     yield ""
     yield _CLIENT.format(endpoint=report["target"]["url"])
     yield ""
+    yield from ["now = int(time.time())"] if has_time else []
     yield from names
     yield from calls
 
@@ -199,7 +204,7 @@ def _value(part: Mapping[str, Any]) -> str:
         case {"fresh": number, "was": was}:
             return f"fresh{number}.upper()" if was != was.lower() else f"fresh{number}"
         case {"now_plus": seconds}:
-            return f"str(int(time.time()) + {seconds})"
+            return f"str(now + {seconds})"
         case {"secret": "", "environment": variable}:
             return f"os.environ[{variable!r}]"
         case {"environment": variable}:

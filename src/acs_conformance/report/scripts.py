@@ -23,16 +23,22 @@ _MOST = 200
 
 def files(report: Data) -> Iterator[tuple[str, str]]:
     """Name within the folder and text of each file."""
-    taken: set[str] = set()
+    for name, finding in names(report).items():
+        for suffix, render in KINDS.items():
+            yield f"{name}{suffix}", render(report, finding)
+
+
+def names(report: Data) -> dict[str, Data]:
+    """Name of the files, without the suffix, -> the finding; those that get files."""
+    found: dict[str, Data] = {}
     for finding in report["findings"][:_MOST]:
         if "requests" not in finding:  # of an earlier version
             continue
         name = file_name(finding["id"])
-        while name in taken:
+        while name in found:
             name += "_"
-        taken.add(name)
-        for suffix, render in KINDS.items():
-            yield f"{name}{suffix}", render(report, finding)
+        found[name] = finding
+    return found
 
 
 def file_name(identifier: str) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from acs_conformance.report import deviations
+from acs_conformance.report import deviations, scripts
 from acs_conformance.report.pages import link
 from acs_conformance.report.text import cut, plural
 
@@ -23,6 +23,8 @@ Data = Mapping[str, Any]
 VERDICTS = ("fail", "error", "inconclusive", "none", "pass")
 #: Characters of a target, a body or a value that a page shows; more is no longer read.
 TEXT_LIMIT = 4_000
+#: Operations that are named above the verdict; the others can be opened there.
+HEAD = 4
 #: Findings that get their request and answer; of the others the page has one line each.
 FULL_FINDINGS = 100
 #: Findings that get a line.
@@ -32,9 +34,9 @@ LIST_LIMIT = 200
 #: Exchanges shown of a requirement that did not fail.
 _SHOWN = 3
 #: Characters of HTML that the page should stay below, what exchanges may take of them, and what they get in any case.
-_PAGE_LIMIT, _MOST, _LEAST = 9_000_000, 3_500_000, 500_000
+_PAGE_LIMIT, _MOST, _LEAST = 6_000_000, 3_500_000, 500_000
 #: HTML around the texts of one exchange, requirement, statement and short finding.
-_FRAME, _REQUIREMENT, _STATEMENT, _FINDING = 900, 480, 700, 350
+_FRAME, _REQUIREMENT, _STATEMENT, _FINDING = 480, 620, 700, 350
 
 #: The run's verdict in words.
 HEADLINES = {
@@ -50,10 +52,14 @@ def anchor(name: str) -> str:
     return quote(name.replace("[]", "~"), safe="", errors="backslashreplace").replace("%", "_")
 
 
-def page(report: Data) -> dict[str, Any]:
-    """The variables of the template."""
+def page(report: Data, embedded: Collection[int]) -> dict[str, Any]:
+    """The variables of the template.
+
+    Args:
+        report: what the page shows.
+        embedded: numbers of the exchanges that it holds.
+    """
     exchanges = {exchange["number"]: exchange for exchange in report["exchanges"]}
-    embedded = _embedded(report, exchanges)
     shown: set[str] = set()
     operations = [_operation(report, description, shown) for description in report["descriptions"]]
     return {
@@ -70,9 +76,11 @@ def page(report: Data) -> dict[str, Any]:
         "loose": [r for r in report["requirements"] if r["id"] not in shown],
         "requirements": {requirement["id"]: requirement for requirement in report["requirements"]},
         "readings": {reading["id"]: reading for reading in report["readings"]},
-        "embedded": frozenset(embedded),
+        "known": frozenset(exchanges),
+        "embedded": embedded,
         "exchanges": [exchanges[number] for number in sorted(embedded)],
         "left_out": len(exchanges) - len(embedded),
+        "first_left_out": min(frozenset(exchanges) - frozenset(embedded), default=0),
     }
 
 
@@ -140,6 +148,7 @@ def _bar(counts: Mapping[str, int]) -> list[dict[str, Any]]:
 
 def _findings(report: Data, exchanges: Mapping[int, Data]) -> list[dict[str, Any]]:
     requirements = {requirement["id"]: requirement for requirement in report["requirements"]}
+    files = {finding["id"]: name for name, finding in scripts.names(report).items()}
     found = []
     for position, finding in enumerate(report["findings"]):
         requirement = requirements.get(finding["requirement"], {})
@@ -147,6 +156,9 @@ def _findings(report: Data, exchanges: Mapping[int, Data]) -> list[dict[str, Any
         found.append(
             {
                 **finding,
+                "scripts": [f"{scripts.FOLDER}/{files[finding['id']]}{suffix}" for suffix in scripts.KINDS]
+                if finding["id"] in files
+                else [],
                 "known": [deviations.in_words(each) for each in deviations.of_finding(report, finding)],
                 "operation": requirement.get("operation", ""),
                 # The parameter of the query that the requirement is about: its row is marked.
@@ -202,8 +214,9 @@ def _shown_as(statement: Data) -> str:
 # --- exchanges ------------------------------------------------------------------------------------------------------
 
 
-def _embedded(report: Data, exchanges: Mapping[int, Data]) -> set[int]:
+def embedded(report: Data) -> frozenset[int]:
     """Numbers of the exchanges to embed: by use to a reader until the page would be too big."""
+    exchanges = {exchange["number"]: exchange for exchange in report["exchanges"]}
     limit = max(_LEAST, min(_MOST, _PAGE_LIMIT - _rest(report)))
     failing = [r["evidence"] for r in report["requirements"] if r["verdict"] in ("fail", "error")]
     others = [r["evidence"] for r in report["requirements"] if r["verdict"] not in ("fail", "error")]
@@ -215,6 +228,7 @@ def _embedded(report: Data, exchanges: Mapping[int, Data]) -> set[int]:
         _by_rank(others, 0, 1),
         _by_rank(failing, _SHOWN, len(exchanges)),
         _by_rank(readings + others, 1, _SHOWN),
+        exchanges,
     )
     chosen: set[int] = set()
     size = 0
@@ -225,7 +239,7 @@ def _embedded(report: Data, exchanges: Mapping[int, Data]) -> set[int]:
         if size > limit:
             break
         chosen.add(number)
-    return chosen
+    return frozenset(chosen)
 
 
 def _by_rank(lists: Sequence[Sequence[int]], start: int, stop: int) -> Iterator[int]:
@@ -260,6 +274,11 @@ def _decoded(text: str) -> str:
     return unquote_to_bytes(text.encode("utf-8", "backslashreplace")).decode("utf-8", "backslashreplace")
 
 
+def decoded_text(exchange: Data) -> str:
+    """The parameters in the order of the query, a line for each."""
+    return "\n".join(f"{name} = {value}" for name, value in parameters(exchange))
+
+
 def request_text(exchange: Data) -> str:
     """The request as it went over the wire, without the headers that sign it."""
     request = exchange["request"]
@@ -277,3 +296,14 @@ def _message(start: str, message: Data) -> str:
     text = body if isinstance(body, str) else f"(not UTF-8; Base64) {body['base64']}"
     lines = [start, *(f"{name}: {value}" for name, value in message["headers"])]
     return "\n".join([*lines, "", cut(text, TEXT_LIMIT)] if text else lines)
+
+
+#: Filters for templates that show exchanges and link to what is named.
+WORDS: Mapping[str, Any] = {
+    "anchor": anchor,
+    "decoded": decoded_text,
+    "milliseconds": lambda seconds: f"{seconds * 1000:,.1f}",
+    "parameters": parameters,
+    "request": request_text,
+    "response": response_text,
+}

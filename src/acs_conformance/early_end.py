@@ -1,0 +1,63 @@
+"""When a campaign ends before its plan does: nobody answers, or everything is accepted.
+
+In: exchanges and cases as they come. Out: `Stopped`, with the reason.
+"""
+
+from __future__ import annotations
+
+from acs_conformance.campaign_judge import ATTEMPTS
+from acs_conformance.cases.case import Case
+from acs_conformance.journal import Journal
+from acs_conformance.observation import Judgement
+from acs_conformance.obstacle import with_remedy
+from acs_conformance.record import Exchange
+
+#: Requests in a row without any HTTP answer, after which nothing more is sent.
+_SILENT = 9
+#: Invalid requests in a row, all accepted, after which nothing more is sent: on a real target each may cost.
+_ALL_ACCEPTED = 30
+
+
+class Stopped(Exception):  # noqa: N818 - an end, not an error
+    """The campaign ends early; the text says why."""
+
+
+class EarlyEnds:
+    """What is counted to see that going on makes no sense."""
+
+    def __init__(self, journal: Journal) -> None:
+        """Count from here on, with what `journal` holds."""
+        #: Whether no connection to the target was ever made.
+        self.is_unreachable = False
+        self._journal = journal
+        self._silent = 0
+        self._rejects = 0
+        self._surprises = 0
+
+    def look_at_exchange(self, exchange: Exchange, is_unreachable: bool) -> None:
+        """Count requests without an answer.
+
+        Raises:
+            Stopped: there were too many.
+        """
+        self._silent = self._silent + 1 if exchange.response is None else 0
+        answered = any(earlier.response is not None for earlier in self._journal.exchanges)
+        if is_unreachable and not answered and self._silent >= ATTEMPTS:
+            self.is_unreachable = True
+            raise Stopped(f"the target can't be reached: {with_remedy(exchange.failure)}")
+        if self._silent >= _SILENT:
+            self.is_unreachable = not answered
+            raise Stopped(f"{self._silent} requests in a row got no HTTP answer: {exchange.failure}")
+
+    def look_at_case(self, case: Case, judgement: Judgement) -> None:
+        """Count invalid requests that are accepted.
+
+        Raises:
+            Stopped: all of the first ones were.
+        """
+        if case.kind != "reject":
+            return
+        self._rejects += 1
+        self._surprises += judgement.is_accepted
+        if self._rejects == self._surprises == _ALL_ACCEPTED:
+            raise Stopped(f"{_ALL_ACCEPTED} of {_ALL_ACCEPTED} invalid requests were accepted")
