@@ -1,4 +1,4 @@
-"""What becomes of what was created: shown as it was given, alive until it is ended or idle for its time, ended after."""
+"""What becomes of what was created: shown as it was given, and alive until it is ended or idle for its time."""
 
 import pytest
 

@@ -75,8 +75,8 @@ def test_same_requests_and_verdicts_from_every_entry_point(tmp_path):
     assert expected.total() > 500
     for name in ("pytest", "pytest -n 2"):
         sent = planned(*runs[name])
-        assert not sent - expected, name
-        assert not expected - sent, name
+        assert list((sent - expected).items())[:3] == [], name
+        assert list((expected - sent).items())[:3] == [], name
     reference = runs["command"][0]
     for name in ("pytest", "pytest -n 2"):
         assert (runs[name][0].folder / "report.json").exists(), f"{name} wrote no report, though one was asked for"
