@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import shutil
 import subprocess
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
 
+import in_process
 import servers
 from acs_conformance import faults, spec_folder
 from acs_conformance.bench import Anybody, InProcess
+from acs_conformance.cases import render
 from acs_conformance.cases.case import Edit
 from acs_conformance.cases.moves import Call, families, moves_of, smaller
 from acs_conformance.emulator.admin import Admin
@@ -28,11 +32,11 @@ from acs_conformance.message import RawResponse
 from acs_conformance.signing import Credentials
 from acs_conformance.target import Target
 from acs_conformance.walk import Stage, Walk
-from in_process import MADE_UP_ROOT
 from servers import KEYS, acs
 
 DESCRIPTIONS = spec_folder.load_all()
 START, DESCRIBE, STOP = (f"{verb}RtcCloudTranscode" for verb in ("Start", "Describe", "Stop"))
+URL = "http://127.0.0.1:9"
 STATE = f"{DESCRIBE}.response.TaskInfo.Status"
 
 
@@ -59,11 +63,10 @@ class Explored:
         return [operation for operation, _ in self.calls]
 
 
-def explored(
-    fault=None, *, policy=None, seed=0, examples=25, steps=25, sender=None, url="http://127.0.0.1:9"
-) -> Explored:
+def explored(fault=None, *, policy=None, seed=0, examples=20, sender=None, url=URL, descriptions=None) -> Explored:
     """An exploration of an emulator in this process."""
-    emulator = Emulator(DESCRIPTIONS, settings=Settings(authenticate=False), fault=fault, policy=policy)
+    described = descriptions or DESCRIPTIONS
+    emulator = Emulator(described, settings=Settings(authenticate=False), fault=fault, policy=policy)
 
     def advance(seconds: float) -> float:
         emulator.advance(seconds)
@@ -73,7 +76,7 @@ def explored(
     target = Target(url=url, kind="embedded emulator", credentials=keys, advance=advance)
     journal = Journal()
     found = explore(
-        DESCRIPTIONS.values(),
+        described.values(),
         Recorder((sender or InProcess)(emulator), Anybody()),
         target,
         effort=Effort(seed=seed, examples=examples, steps=20),
@@ -249,6 +252,22 @@ def test_a_made_up_id_that_is_a_thing_of_an_earlier_sequence_gives_no_alarm():
     assert second.failing.observation.requirement == f"{DESCRIBE}.TaskId.known"
 
 
+def test_a_made_up_id_that_a_later_thing_gets_gives_no_alarm(monkeypatch):
+    def paired():
+        """Each second id is the altered one before it."""
+        for number in itertools.count(1):
+            yield f"job-{number:06d}"
+            yield render.altered(f"job-{number:06d}", None)
+
+    ids = paired()
+    monkeypatch.setattr("acs_conformance.emulator.life.new_id", lambda *_: next(ids))
+    right = explored(examples=5)
+    assert right.found.failing is None
+    made = {job.id for job in right.emulator.jobs}
+    asked = "".join(exchange.request.target for exchange in right.journal.exchanges if exchange.response.status == 404)
+    assert any(name in asked for name in made)
+
+
 # --- what can be sent -------------------------------------------------------------------------------------------------
 
 
@@ -279,8 +298,16 @@ def test_the_simplest_moves_come_first():
 
 
 def test_operations_that_act_on_nothing_are_no_family():
-    made_up = spec_folder.load_all(MADE_UP_ROOT)
-    assert families(made_up.values()) == ()
+    assert families([in_process.MADE_UP, in_process.MADE_UP_TOO]) == ()
+
+
+def test_other_operations_are_explored_as_well():
+    descriptions = spec_folder.load_all(in_process.MADE_UP_ROOT)
+    right = explored(descriptions=descriptions, examples=6)
+    assert right.found.failing is None
+    assert right.found.undecided == ()
+    (family,) = families(descriptions.values())
+    assert {each.operation for each in family.descriptions} == {e.operation for e in right.journal.exchanges}
 
 
 def test_a_target_elsewhere_is_refused_before_anything_is_sent():
@@ -354,7 +381,10 @@ def test_the_command_ends_with_2_and_a_remedy_where_there_is_nothing_to_explore(
     away = acs("explore", "--target", "https://live.ap-southeast-1.aliyuncs.com", folder=tmp_path).without_traceback()
     assert away.code == 2
     assert "not on this machine" in away.err
-    alone = acs("explore", "--spec", MADE_UP_ROOT, folder=tmp_path).without_traceback()
+    for name in (in_process.MADE_UP.operation, in_process.MADE_UP_TOO.operation):
+        folder = spec_folder.folders(in_process.MADE_UP_ROOT)[name]
+        shutil.copytree(folder, tmp_path / "spec" / folder.relative_to(in_process.MADE_UP_ROOT))
+    alone = acs("explore", "--spec", tmp_path / "spec", folder=tmp_path).without_traceback()
     assert alone.code == 2
     assert "no described operation acts on what another one creates" in alone.err
     assert "x-acts-on" in alone.err

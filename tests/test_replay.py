@@ -18,7 +18,7 @@ from acs_conformance.emulator.gateway import AccessKeys
 from acs_conformance.emulator.policy import Policy
 from acs_conformance.errors import SelectionError, UsageError
 from acs_conformance.faults import find
-from acs_conformance.message import RawRequest, RawResponse
+from acs_conformance.message import RawRequest, RawResponse, header
 from acs_conformance.report.failure import Failures
 from acs_conformance.wire import decode
 from hostile import SAMPLE
@@ -46,6 +46,11 @@ def replayed(server, folder, *arguments):
     return acs("replay", ".", *arguments, "--target", server.url, folder=folder).without_traceback()
 
 
+def starts(server):
+    """The requests of the operation under test."""
+    return [each for each in server.requests if header(each.headers, "x-acs-action") == "StartRtcCloudTranscode"]
+
+
 LIMIT = "StartRtcCloudTranscode.AppId.maxLength!limit#65"
 
 
@@ -66,7 +71,9 @@ def test_1_it_still_fails(limit):
     assert ended.code == 1
     assert "now      200, accepted (1 of 1 try failed)" in ended.out
     assert "STILL FAILS: for the same cause (exit code 1)" in ended.out
-    (sent,) = server.requests
+    (sent,) = starts(server)
+    # What a replay creates is ended.
+    assert [header(each.headers, "x-acs-action") for each in server.requests[1:]] == ["StopRtcCloudTranscode"]
     # The value under test is sent as it was; the name beside it and the credential are new.
     then, now = (
         decode(START, request).document for request in (RawRequest("POST", recorded["request"]["target"]), sent)
@@ -84,8 +91,8 @@ def test_0_it_no_longer_fails_and_that_is_not_said_at_once(limit):
     assert ended.code == 0
     assert "NO LONGER FAILS" in ended.out
     # Three times, and before the third what came before it in the run.
-    assert len(server.requests) == 4
-    assert len({request.target for request in server.requests}) == 4
+    assert len(starts(server)) == 4
+    assert len({request.target for request in starts(server)}) == 4
 
 
 def test_3_what_is_in_the_way_decides_nothing(limit):
@@ -125,7 +132,7 @@ def test_the_target_is_that_of_the_report(tmp_path):
         assert run_against(server.url, tmp_path, "--only", "*.AppId.*", depth="quick").code == 1
         server.requests.clear()
         assert acs("replay", ".", folder=tmp_path).code == 1
-        assert len(server.requests) == 1
+        assert len(starts(server)) == 1
 
 
 def test_a_report_of_the_embedded_emulator_starts_it_again(limit, tmp_path):
@@ -141,8 +148,10 @@ def test_json_says_all_of_it(limit):
     (told,) = json.loads(ended.out)
     assert (told["outcome"], told["exit_code"], told["tried"], told["failed"]) == ("fails", 1, 2, 2)
     assert told["then"]["received"] == told["received"] == "200, accepted"
-    assert len(told["exchanges"]) == len(server.requests) == 2
-    assert all("UserToken%22%3A%22%2A%2A%2A%22" in each["request"]["target"] for each in told["exchanges"])
+    assert len(told["exchanges"]) == len(server.requests)
+    sent = [each for each in told["exchanges"] if each["operation"] == "StartRtcCloudTranscode"]
+    assert len(sent) == 2
+    assert all("UserToken%22%3A%22%2A%2A%2A%22" in each["request"]["target"] for each in sent)
 
 
 # --- findings of several requests, or of none alone ------------------------------------------------------------------
@@ -205,7 +214,7 @@ def test_identifiers_that_do_not_exist_are_told_from_an_answer(tmp_path):
 
     with servers.serving(answer) as server:
         ended = replayed(server, tmp_path)
-    assert len(server.requests) == 2
+    assert len(starts(server)) == 2
     assert ended.code == 1
     assert "STILL FAILS: for another cause than then; allowed 400 InvalidParameter" in ended.out
 
@@ -232,6 +241,34 @@ def test_identifiers_of_a_profile_take_the_place_of_those_of_the_report(limit, t
 def _acs_with(environment, *arguments, folder):
     command = [sys.executable, "-m", "acs_conformance", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("fault_id", "operations"),
+    [
+        ("DescribeRtcCloudTranscode.AppId.required!ignore", {"DescribeRtcCloudTranscode"}),
+        (
+            "DescribeRtcCloudTranscode.response.TaskInfo.InputParam.SingleSubUserParam.SourceType.as-created!other",
+            {"DescribeRtcCloudTranscode"},
+        ),
+    ],
+)
+def test_what_acts_on_a_thing_acts_on_a_new_one(fault_id, operations, tmp_path):
+    with faulty(fault_id) as server:
+        ended = run_against(server.url, tmp_path, "DescribeRtcCloudTranscode", "--no-self-check", depth="quick")
+        assert ended.code == 1, ended.out + ended.err
+        finding = ended.report["findings"][0]
+        assert {request["operation"] for request in finding["requests"]} == operations
+        assert all(request["acts_on"] for request in finding["requests"])
+        before = len(server.requests)
+        assert replayed(server, tmp_path, finding["id"]).code == 1
+        actions = [header(each.headers, "x-acs-action") for each in server.requests[before:]]
+        assert actions[0] == "StartRtcCloudTranscode"
+        assert actions[-1] == "StopRtcCloudTranscode"
+    script = next((tmp_path / "findings").glob("*.sh")).read_text("utf-8")
+    assert "It acts on a job of that run, which has ended" in script
+    with servers.emulates() as server:
+        assert replayed(server, tmp_path, finding["id"]).code == 0
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
@@ -282,13 +319,13 @@ def test_2_nothing_failed(tmp_path):
     assert acs("replay", ".", "--all", folder=tmp_path).code == 0
 
 
-def test_2_a_report_of_an_earlier_version_says_so(limit, tmp_path):
+def test_2_a_report_that_does_not_say_how_says_so(limit, tmp_path):
     report = reports.load(limit)
     del report["findings"][0]["requests"]
     reports.write_json(report, tmp_path / "report.json")
     ended = acs("replay", ".", folder=tmp_path)
     assert ended.code == 2
-    assert "an earlier version" in ended.err or "did not record" in ended.err
+    assert '"requests" is a required property' in ended.err
 
 
 def test_all_of_them_count(many):

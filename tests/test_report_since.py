@@ -52,6 +52,14 @@ def test_it_is_the_last_run_of_the_same_target(tmp_path):
     assert found(tmp_path, at(19)) is None
 
 
+def test_a_part_of_the_same_campaign_is_no_earlier_run(tmp_path):
+    day = {"id": "same", "ended_at": "2026-11-21T09:00:00Z"}
+    stored(tmp_path / "the day before", at(21, **day), age=9)
+    part = at(23, **day | {"ended_at": "2026-11-23T09:00:00Z"})
+    stored(tmp_path / "part", part, age=5)
+    assert found(tmp_path, at(23, id="same")) == "the day before"
+
+
 def test_no_more_is_read_than_a_run_can_wait_for(tmp_path, monkeypatch):
     stored(tmp_path / "last", at(21), age=9)
     assert found(tmp_path, at(23)) == "last"

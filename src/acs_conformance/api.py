@@ -198,7 +198,7 @@ def run_conformance(
             raise UsageError(f"{chosen.url} is not on this machine: give a report_dir, to keep what was created there")
         outcome, why_unreachable, may_live = _sent(prepared, chosen, folder)
         if report_dir is not None:
-            reports.write_all(outcome.report, report_dir)
+            reports.write_all(outcome.report, report_dir, options.baseline)
     if why_unreachable:
         raise TargetUnreachable(f"{chosen.url}: {why_unreachable}")
     return _result(outcome, may_live, report_dir)

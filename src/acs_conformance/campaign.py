@@ -25,7 +25,7 @@ from acs_conformance.cases.render import Context, render
 from acs_conformance.cases.smaller import smaller_case
 from acs_conformance.description import Description
 from acs_conformance.dispatch import Dispatcher, Rendered
-from acs_conformance.early_end import EarlyEnds, Stopped
+from acs_conformance.early_end import EarlyEnds, Stopped, is_surprise
 from acs_conformance.exchange import Recorder
 from acs_conformance.gateway_judge import is_locked_out, is_pointless
 from acs_conformance.journal import Journal, Shared
@@ -35,6 +35,7 @@ from acs_conformance.observation import Judgement
 from acs_conformance.obstacle import obstacle_of
 from acs_conformance.record import Exchange
 from acs_conformance.trait import Memory
+from acs_conformance.waiting import Move, Offered, Waiting
 
 #: Valid requests, all refused, after which refusals show nothing.
 _ALL_REFUSED = 6
@@ -44,8 +45,6 @@ _EXPLAINING = 120
 
 #: Attempts at the opening request that each part of a campaign has to itself.
 _ATTEMPTS_OF_A_PART = 100
-#: Seconds for which a case may let a thing idle where that takes as long as it says.
-_LONGEST_WAIT_S = 60.0
 
 #: Kinds of cases that have to be accepted.
 VALID = ("opening", "accept", "sequence")
@@ -82,7 +81,8 @@ class Campaign:
         until: Callable[[Judgement], bool] | None = None,
         rendered: Rendered = render,
         sleep: Callable[[float], None] = time.sleep,
-        wait: Callable[[float], float] | None = None,
+        wait: Move | None = None,
+        offered: Offered | None = None,
         part: int = 0,
     ) -> None:
         """Prepare a run; nothing is sent.
@@ -100,6 +100,7 @@ class Campaign:
             sleep: waits so many seconds.
             wait: lets so many seconds of the life of things go by, and says by how many their clock was moved to that
                 end; without it they are slept through.
+            offered: finds such a thing in what was answered, where it was not known before.
             part: which part of a campaign that is sent in parts, from 0; the opening request, which they all send,
                 takes names of its own in each.
         """
@@ -121,9 +122,9 @@ class Campaign:
         self._is_frugal = guard is not None and guard.limits.max_jobs is not None
         #: Requirements of which an invalid request was accepted.
         self._surprising: set[str] = set()
-        self._can_move_time = wait is not None
         self._first_attempt = part * _ATTEMPTS_OF_A_PART
         self._shared = Shared(self.journal)
+        self._waiting = Waiting(self.journal, sleep, wait, offered)
         self._dispatchers = [
             Dispatcher(
                 self.descriptions,
@@ -133,7 +134,7 @@ class Campaign:
                 name=f"{part}-{name}." if part or len(recorders) > 1 else "",
                 rendered=rendered,
                 sleep=sleep,
-                wait=wait,
+                wait=self._waiting.let_pass,
                 after=self._look_at,
             )
             for name, each in enumerate(recorders, 1)
@@ -223,18 +224,12 @@ class Campaign:
 
     def _has_to_be_alone(self, case: Case) -> bool:
         """Whether other cases at the same time would disturb it, or it them: by order, or by moving time."""
-        moves_time = any(edit.op in ("wait", "until") for step in case.steps for edit in step)
-        return self.descriptions[case.operation].checks is not None or (self._can_move_time and moves_time)
-
-    def _takes_too_long(self, case: Case) -> bool:
-        """Whether a case waits longer than anybody would, at a target whose time nobody can move."""
-        waits = [edit.value for step in case.steps for edit in step if edit.op == "wait"]
-        return not self._can_move_time and any(wait > _LONGEST_WAIT_S for wait in waits)
+        return self.descriptions[case.operation].checks is not None or self._waiting.moves_time(case)
 
     def _run_one(self, case: Case, dispatcher: Dispatcher) -> None:
         description = self.descriptions[case.operation]
         checks = description.checks
-        if case.operation in self.journal.skipped or self._takes_too_long(case):
+        if case.operation in self.journal.skipped or self._waiting.takes_too_long(case):
             return
         if checks is not None and is_pointless(
             description, checks, case.id, self._asked, has_token=self._recorder.has_token
@@ -272,7 +267,7 @@ class Campaign:
         judged = self._dispatcher.resume(added)
         self._asked |= {e.case: j for e, j in judged if self.descriptions[e.operation].checks is not None}
         cases = self.cases if self._is_frugal else {}
-        self._surprising |= {cases[e.case].requirement for e, j in judged if _is_surprise(cases.get(e.case), j)}
+        self._surprising |= {cases[e.case].requirement for e, j in judged if is_surprise(cases.get(e.case), j)}
 
     def tried(self, case: Case, first: int = 0, dispatcher: Dispatcher | None = None) -> tuple[Judgement, int]:
         """Try a case: again while it is throttled, and twice more where the answer is broken.
@@ -316,7 +311,7 @@ class Campaign:
 
     def _decide(self, case: Case, dispatcher: Dispatcher) -> Judgement:
         judgement, attempt = self.tried(case, self._first_attempt if case.kind == "opening" else 0, dispatcher)
-        if _is_surprise(case, judgement):
+        if is_surprise(case, judgement):
             self._surprising.add(case.requirement)
         if not (self._is_frugal and judgement.is_accepted):
             with contextlib.suppress(Unaffordable):
@@ -403,8 +398,3 @@ class Campaign:
         self.journal.add_case(probe)
         judgement, _ = self._dispatcher.attempt(probe, 0)
         return judgement.answer.row is not None
-
-
-def _is_surprise(case: Case | None, judgement: Judgement) -> bool:
-    """Whether what had to be refused was accepted."""
-    return case is not None and case.kind == "reject" and judgement.is_accepted

@@ -109,6 +109,7 @@ def repeated(
                 received="" if earlier == exchange.number else f"{name} {value!r}, as in exchange {earlier}",
                 allowed=f"a {name} that no other answer had",
                 cause="" if earlier == exchange.number else f"{name} repeats",
+                earlier=0 if earlier == exchange.number else earlier,
             )
 
 

@@ -158,6 +158,8 @@ def _replayed(
             secrets=target.secrets,
             environ=os.environ,
             bindings=_bindings(options, every) if is_elsewhere else {},
+            bound=options.profile.bindings_in(every.values()) if options.profile is not None else {},
+            wait=target.advance,
         )
         try:
             return [

@@ -63,6 +63,7 @@ def explore(
       acs-conformance explore --target http://127.0.0.1:8080 > finding.sh
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     from acs_conformance import spec_folder
+    from acs_conformance.cli_run import interruptible
     from acs_conformance.explore import Effort, undemanded
     from acs_conformance.explore import explore as explored
     from acs_conformance.journal import Journal
@@ -81,15 +82,16 @@ def explore(
         journal = Store(report_dir) if report_dir is not None else Journal()
         recorder, sender = recorder_for(chosen)
         try:
-            found = explored(
-                descriptions.values(),
-                recorder,
-                chosen,
-                effort=effort,
-                run_id=secrets.token_hex(3),
-                journal=journal,
-                progress=lambda done, planned: show("", done, planned),
-            )
+            with interruptible():
+                found = explored(
+                    descriptions.values(),
+                    recorder,
+                    chosen,
+                    effort=effort,
+                    run_id=secrets.token_hex(3),
+                    journal=journal,
+                    progress=lambda done, planned: show("", done, planned),
+                )
         finally:
             show("", examples, examples)
             sender.close()

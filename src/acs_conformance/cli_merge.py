@@ -74,7 +74,7 @@ def merge(
             raise UsageError(f"the description of {name} is another one than that of {parts[0].folder}")
     store = shard.merge(parts, report_dir, missing)
     outcome = prepared.outcome(_target(note), store, is_complete=True)
-    files = reports.write_all(outcome.report, report_dir)
+    files = reports.write_all(outcome.report, report_dir, baseline)
     store.close()
     Voice(is_quiet=is_quiet).tell(outcome.report, files)
     return int(outcome.exit_code)

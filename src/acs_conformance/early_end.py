@@ -61,3 +61,8 @@ class EarlyEnds:
         self._surprises += judgement.is_accepted
         if self._rejects == self._surprises == _ALL_ACCEPTED:
             raise Stopped(f"{_ALL_ACCEPTED} of {_ALL_ACCEPTED} invalid requests were accepted")
+
+
+def is_surprise(case: Case | None, judgement: Judgement) -> bool:
+    """Whether what had to be refused was accepted."""
+    return case is not None and case.kind == "reject" and judgement.is_accepted

@@ -4,23 +4,18 @@ In: descriptions, a target on loopback, a seed. Out: an `Exploration`: what was 
 requests that broke a requirement. Hypothesis chooses what is sent next and makes a failing sequence smaller, which
 sends it again and again: this is for targets where requests are free. Whether an answer is right is said by the judges
 that a campaign has, so the model holds no opinion of its own: it is a list of what can be sent.
-
-Choices never depend on answers. So a target that answers otherwise the second time changes no sequence.
 """
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 from urllib.parse import urlsplit
 
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
-from hypothesis import strategies as st
-from hypothesis.errors import Flaky, HypothesisException
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.errors import Flaky
+from hypothesis.stateful import run_state_machine_as_test
 
 from acs_conformance import lifecycle
 from acs_conformance.campaign import Campaign
@@ -29,14 +24,14 @@ from acs_conformance.cases import Plan
 from acs_conformance.cases.accept import opening_case
 from acs_conformance.cases.case import Case
 from acs_conformance.cases.draw import BACKEND
-from acs_conformance.cases.moves import Call, Edits, Family, Moves, families, moves_of, smaller
+from acs_conformance.cases.moves import Call, Family, Moves, families, moves_of, smaller
 from acs_conformance.cases.render import Context
 from acs_conformance.description import Description
 from acs_conformance.emulator_clock import with_clock
 from acs_conformance.errors import TargetUnreachable, UsageError
 from acs_conformance.exchange import Recorder
+from acs_conformance.explore_machine import Enough, Found, found, machine
 from acs_conformance.journal import Journal
-from acs_conformance.observation import Observation
 from acs_conformance.target import Target, is_loopback
 from acs_conformance.walk import Failing, Stage, Walk
 
@@ -44,6 +39,8 @@ from acs_conformance.walk import Failing, Stage, Walk
 #: leaving out one part after the other.
 _PATIENCE = 40
 _SMALLER = 120
+#: Ends of the requirements that only many exchanges show.
+_TOGETHER = (".unique", ".availability")
 #: Told how many sequences were tried, and how many there are to be.
 Progress = Callable[[int, int], None]
 
@@ -144,6 +141,8 @@ class _Explorer:
     tried: dict[str, int] = field(default_factory=dict)
     failed: dict[str, int] = field(default_factory=dict)
     examples: int = 0
+    #: Number of the last exchange before the walks.
+    opened_up_to: int = 0
     #: Walks since a failing one became smaller.
     idle_walks: int = 0
 
@@ -157,7 +156,7 @@ class _Explorer:
         moves = self._known_worlds(present, moves_of(present))
         if self.smallest is not None or self.stage.stopped:
             return
-        machine = seed(self.effort.seed)(_machine(self, present, moves))
+        model = seed(self.effort.seed)(machine(self, present, moves))
         chosen = settings(
             max_examples=self.effort.examples,
             stateful_step_count=self.effort.steps,
@@ -172,10 +171,10 @@ class _Explorer:
             backend=BACKEND,
         )
         try:
-            run_state_machine_as_test(machine, settings=chosen)
-        except (_Found, _Enough):
+            run_state_machine_as_test(model, settings=chosen)
+        except (Found, Enough):
             pass
-        except (Flaky, HypothesisException):
+        except Flaky:
             # Another answer the second time: what was seen stays so, and how often it comes is told.
             if self.smallest is None:
                 self.stage.undecided["the same requests were answered otherwise when they were sent again"] = None
@@ -200,6 +199,8 @@ class _Explorer:
             wait=stage.target.advance,
         )
         campaign.run()
+        stage.shared.go_on()
+        self.opened_up_to = stage.requests
         self.cases |= campaign.cases
         stage.target = with_clock(stage.target, stage.journal.exchanges)
         if campaign.is_unreachable:
@@ -237,7 +238,7 @@ class _Explorer:
         """Judge and end a walk; a failing one is kept if it is the smallest.
 
         Raises:
-            _Found: what it broke shows only now.
+            Found: what it broke shows only now.
         """
         is_known = walk.failing is not None
         walk.finish()
@@ -246,7 +247,7 @@ class _Explorer:
         if self.progress is not None:
             self.progress(min(self.examples, self.effort.examples), self.effort.examples)
         if walk.failing is not None and not is_known:
-            raise _found(walk.failing)
+            raise found(walk.failing)
 
     def _close(self, walk: Walk) -> None:
         walk.close()
@@ -265,10 +266,10 @@ class _Explorer:
         """Called before each walk that Hypothesis wants.
 
         Raises:
-            _Enough: a failing one has not become smaller for a long time.
+            Enough: a failing one has not become smaller for a long time.
         """
         if self.smallest is not None and self.idle_walks > _PATIENCE:
-            raise _Enough
+            raise Enough
 
     def _make_smaller(self, waits_s: Iterable[float]) -> None:
         """What Hypothesis has left: parts of a failing walk that it fails without, and where it fails now and then."""
@@ -315,10 +316,17 @@ class _Explorer:
         )
 
     def _together(self) -> Failing | None:
-        """What only all exchanges show, such as an id that repeats, with everything of the walk in which it showed."""
-        exchanges = self.stage.journal.exchanges
-        judged = judge_campaign(self.stage.descriptions, self.cases | self.stage.journal.added, exchanges)
-        failed: list[Observation] = [o for o in judged.observations if o.outcome == "fail"]
+        """What no walk shows: what went wrong before them, and what repeats or fails now and then in all of them.
+
+        What they say of things was judged in order. Seen from the end, an id that was made up may have become one.
+        """
+        exchanges, cases = self.stage.journal.exchanges, self.cases | self.stage.journal.added
+        before = [exchange for exchange in exchanges if exchange.number <= self.opened_up_to]
+        judged = judge_campaign(self.stage.descriptions, cases, before)
+        failed = [o for o in judged.observations if o.outcome == "fail"]
+        if not failed:
+            judged = judge_campaign(self.stage.descriptions, cases, exchanges)
+            failed = [o for o in judged.observations if o.outcome == "fail" and o.requirement.endswith(_TOGETHER)]
         if not failed:
             return None
         first = min(failed, key=lambda observation: observation.exchange)
@@ -332,79 +340,3 @@ class _Explorer:
             run_id=self.run_ids.get(last.case, self.stage.run_id),
             exchanges=tuple(e for e in shown if e.number <= last.number),
         )
-
-
-# --- the machine ------------------------------------------------------------------------------------------------------
-
-
-class _Found(Exception):  # noqa: N818 - a signal to Hypothesis
-    """A walk broke a requirement; which one, says the class, for Hypothesis keeps failures of two classes apart."""
-
-
-class _Enough(BaseException):
-    """More shrinking would cost more than it is worth."""
-
-
-@functools.lru_cache(maxsize=256)
-def _kind(requirement: str) -> type[_Found]:
-    return type("_Found", (_Found,), {"__doc__": f"A walk broke {requirement}."})
-
-
-def _found(failing: Failing) -> _Found:
-    return _kind(failing.observation.requirement)(failing.observation.requirement)
-
-
-def _machine(explorer: _Explorer, family: Family, moves: Moves) -> type[RuleBasedStateMachine]:
-    """What can be sent in which order. Every rule sends one request at the most."""
-    shows = [each.operation for each in family.showing]
-    ends = [each.operation for each in family.ending]
-    waits = _one_of(moves.waits_s if explorer.stage.target.advance is not None else (0.0,))
-
-    class Machine(RuleBasedStateMachine):
-        #: Positions of the steps that were to create something.
-        things = Bundle("things")
-
-        def __init__(self) -> None:
-            super().__init__()
-            explorer.go_on()
-            self.walk = Walk(explorer.stage)
-
-        def _send(self, call: Call) -> None:
-            self.walk.call(call)
-            if self.walk.failing is not None:
-                raise _found(self.walk.failing)
-
-        @rule(target=things, world=_one_of(moves.worlds), life=_one_of(moves.lives), edits=_one_of(moves.creations))
-        def create(self, world: Edits, life: Edits, edits: Edits) -> int:
-            position = len(self.walk.calls)
-            self._send(Call(family.creator.operation, (*life, *world, *edits)))
-            return position
-
-        @precondition(lambda _self: bool(shows))
-        @rule(thing=things, operation=_one_of(shows), after_s=waits)
-        def show(self, thing: int, operation: str, after_s: float) -> None:
-            self._send(Call(operation, of=thing, after_s=after_s))
-
-        @precondition(lambda _self: bool(ends))
-        @rule(thing=things, operation=_one_of(ends), after_s=waits)
-        def end(self, thing: int, operation: str, after_s: float) -> None:
-            self._send(Call(operation, of=thing, after_s=after_s))
-
-        @precondition(lambda _self: bool(moves.strangers))
-        @rule(thing=things, move=st.one_of(_one_of(moves.strangers), _one_of(moves.invalid_acts)))
-        def act_wrongly(self, thing: int, move: tuple[str, Edits]) -> None:
-            self._send(Call(*move, of=thing))
-
-        @precondition(lambda _self: bool(moves.invalid))
-        @rule(move=_one_of(moves.invalid))
-        def create_wrongly(self, move: tuple[str, Edits]) -> None:
-            self._send(Call(*move))
-
-        def teardown(self) -> None:
-            explorer.over(self.walk)
-
-    return Machine
-
-
-def _one_of(options: Sequence[Any]) -> st.SearchStrategy[Any]:
-    return st.sampled_from(options) if options else st.nothing()

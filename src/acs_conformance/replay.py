@@ -8,11 +8,13 @@ which and why. A finding of several requests is sent as a whole. Judged is what 
 from __future__ import annotations
 
 import math
+import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from acs_conformance import spec_folder
+from acs_conformance import lifecycle
 from acs_conformance.campaign import Campaign
 from acs_conformance.campaign_judge import CampaignJudgement, judge_campaign
 from acs_conformance.cases import Plan
@@ -26,6 +28,7 @@ from acs_conformance.judge import identifiers
 from acs_conformance.observation import Observation
 from acs_conformance.record import Exchange
 from acs_conformance.resend import Recorded, Settings
+from acs_conformance.spec_folder import Shelf
 from acs_conformance.verdict import ExitCode
 from acs_conformance.wire import decode
 
@@ -88,13 +91,21 @@ def descriptions_of(report: Report, finding: Report, root: Any) -> tuple[dict[st
         SelectionError: an operation of it is not described any more.
     """
     hashes = {each["operation"]: each["sha256"] for each in report["descriptions"]}
-    found: dict[str, Description] = {}
-    for name in dict.fromkeys(request["operation"] for request in finding["requests"]):
-        description = spec_folder.load(name, root)
-        if description.checks is not None:  # whoever asks for it means it
-            description = replace(description, checks=replace(description.checks, are_demanded=True))
-        found[name] = description
-    return found, [name for name, each in found.items() if hashes.get(name, each.sha256) != each.sha256]
+    shelf = Shelf(root)
+    loaded = [_demanded(shelf.load(name)) for name in dict.fromkeys(each["operation"] for each in finding["requests"])]
+    enders = [shelf.ender(each) for each in loaded if each.checks is None]
+    # What creates and ends things is called too: what is created is ended again.
+    found = lifecycle.called([*(each for each in enders if each is not None), *loaded])
+    return found, [each.operation for each in loaded if hashes.get(each.operation, each.sha256) != each.sha256]
+
+
+def _demanded(description: Description) -> Description:
+    """The description of something that a target has to offer: whoever asks for it means it."""
+    if description.checks is not None:
+        return replace(description, checks=replace(description.checks, are_demanded=True))
+    if description.acts_on is not None:
+        return replace(description, acts_on=replace(description.acts_on, is_demanded=True))
+    return description
 
 
 def replay(
@@ -128,11 +139,15 @@ class _Replayer:
         self.own = tuple(self.recorded.cases.values())
         self.journal = Journal()
         self.campaign = Campaign(
-            [Plan(description, "standard", 0, ()) for description in descriptions.values()],
+            [Plan(descriptions[case.operation], "standard", 0, ()) for case in self.own],
             recorder,
-            Context(run_id=report["run"]["id"], now=0),
+            Context(
+                run_id=secrets.token_hex(3), now=int(time.time()), bindings=settings.bound, secrets=settings.secrets
+            ),
             journal=self.journal,
+            beside=descriptions.values(),
             rendered=self.recorded.rendered,
+            wait=settings.wait,
         )
 
     def replay(self) -> Replay:
@@ -163,30 +178,46 @@ class _Replayer:
             if self.campaign.is_unreachable:
                 raise TargetUnreachable(str(stop)) from stop
             ended = str(stop)
+        finally:
+            self.campaign.close()
         return self._ended(tried, failed, rate, ended)
 
     def _judged(self) -> CampaignJudgement:
-        return judge_campaign(self.descriptions, self.recorded.cases, self.journal.exchanges)
+        return judge_campaign(
+            self.campaign.descriptions, self.recorded.cases | self.journal.added, self.journal.exchanges
+        )
+
+    def _own(self) -> list[Exchange]:
+        """The exchanges that are asked about."""
+        names = {case.id for case in self.own}
+        return [each for each in self.journal.exchanges if each.case in names]
 
     def _rate(self) -> float:
         """How often the failure showed among the requests that may show it."""
         rate = self.finding["rate"]
         if rate["failed"]:
             return min(1.0, int(rate["failed"]) / max(1, int(rate["tried"])))
-        # What a body lacks or an id repeats is not counted there: it shows in answers of the same status.
+        # What a body lacks, an id repeats or a sequence shows is not counted there. A sequence shows it once or not.
+        if any(len(case.steps) > 1 for case in self.own):
+            shown = {(record["case"], record["attempt"]) for record in map(self._record, self.finding["exchanges"])}
+            return min(1.0, len(shown) / max(1, int(rate["tried"])))
+        # Anything else shows in answers of the same status.
         operations = {request["operation"] for request in self.finding["requests"]}
-        status = _status(self.recorded.records[self.finding["exchange"]])
+        status = _status(self._record(self.finding["exchange"]))
         alike = sum(
             each["operation"] in operations and _status(each) == status for each in self.recorded.records.values()
         )
         return min(1.0, max(1, len(self.finding["exchanges"])) / max(1, alike))
+
+    def _record(self, number: int) -> Report:
+        return self.recorded.records[number]
 
     def _make_sure_that_names_work(self) -> None:
         """Send a valid request with the same identifiers where the answer is about these.
 
         That they don't exist is an answer about the world, unless they are seen to work.
         """
-        last = self.journal.exchanges[-1]
+        last = self._own()[-1]
         judged = self._judged().judgements[last.number]
         if judged.answer.kind != "world" or judged.is_right is not None:
             return
@@ -202,10 +233,12 @@ class _Replayer:
                 return
 
     def _send_what_came_before(self) -> None:
-        """Send the request that came right before the finding's first one in the run."""
-        number = self.finding["requests"][0]["exchange"] - 1
-        record = self.recorded.records.get(number)
-        if record is not None and record["operation"] in self.descriptions and not record["signing"]:
+        """Send the request to the same operation that came right before the finding's first one in the run."""
+        first = self.finding["requests"][0]
+        numbers = (number for number in range(first["exchange"] - 1, 0, -1) if number in self.recorded.records)
+        records = (self.recorded.records[number] for number in numbers)
+        record = next((each for each in records if each["operation"] == first["operation"]), None)
+        if record is not None and not record["signing"]:
             self._send_besides(Exchange.from_json(record), "before")
 
     def _send_besides(self, exchange: Exchange, why: str) -> None:
@@ -237,6 +270,8 @@ class _Replayer:
     def _undecided(self, judged: CampaignJudgement) -> str:
         """Why what came decides nothing, or ""."""
         results = [judged.results[case.id] for case in self.own if case.id in judged.results]
+        if len(results) < len(self.own):
+            return "the target does not offer the operation, or nothing was sent"
         return next((result.reason for result in results if result.status != "pass"), "")
 
     def _reading(self, judged: CampaignJudgement) -> str:
@@ -246,7 +281,7 @@ class _Replayer:
     def _ended(self, tried: int, failed: int, rate: float, ended: str) -> Replay:
         judged = self._judged()
         failures = self._failures(judged, 0)
-        own = [each for each in self.journal.exchanges if each.case in {case.id for case in self.own}]
+        own = self._own()
         decisive = failures[0].exchange if failures else own[-1].number if own else 0
         judgement = judged.judgements.get(decisive)
         received = failures[0].received if failures else str(judgement.answer) if judgement is not None else ""

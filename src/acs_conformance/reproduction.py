@@ -81,6 +81,7 @@ def request_of(
         "action": description.action,
         "version": description.version,
         "signing": exchange.signing,
+        "acts_on": description.acts_on.thing if description.acts_on is not None else "",
         "method": request.method,
         "target": maker.parts(request.target),
         "headers": [list(pair) for pair in request.headers],

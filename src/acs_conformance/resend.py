@@ -6,15 +6,16 @@ engine their bytes. Nothing is rendered from a plan.
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from acs_conformance.cases.case import Case
-from acs_conformance.cases.render import Context
+from acs_conformance.cases.case import Case, Edit
+from acs_conformance.cases.render import Context, render
 from acs_conformance.description import Description, get, locations
 from acs_conformance.encoding import percent_encode
 from acs_conformance.gateway_checks import Signing
@@ -25,6 +26,9 @@ from acs_conformance.reproduction import Filling, Names, raw, request_of
 from acs_conformance.wire import decode
 
 Report = Mapping[str, Any]
+
+#: Seconds between two requests of a sequence from which on the pause is taken to belong to it.
+_NOTICED_S = 0.4
 
 #: Random bytes behind the ten hexadecimal digits of a name.
 _FRESH_BYTES = 5
@@ -40,12 +44,16 @@ class Settings:
         environ: the environment, for what a report says is there.
         bindings: operation -> path -> identifier that exists at the target, where it is another target than the
             report's.
+        bound: path -> identifier that exists at the target, for what has to be created first.
+        wait: moves the clock of the target's things by so many seconds and says by how many; None: time is waited for.
     """
 
     times: int | None = None
     secrets: Mapping[str, str] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
     bindings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    bound: Mapping[str, str] = field(default_factory=dict)
+    wait: Callable[[float], float] | None = None
 
 
 class Recorded:
@@ -66,6 +74,8 @@ class Recorded:
         self._requests: dict[str, list[Report]] = {}
         #: Attempt -> the random parts of its names.
         self._fresh: dict[int, _Fresh] = {}
+        #: Id of a thing -> number of the exchange that created it.
+        self._created = _created(descriptions, self.records)
         self._names = Names(report["run"]["id"], _numbers(finding))
         for request in finding["requests"]:
             self._add(self.records[request["exchange"]]["case"], self._at_this_target(request))
@@ -78,8 +88,8 @@ class Recorded:
             self._add(name, self._at_this_target(request))
         return self.cases[name]
 
-    def rendered(self, _: Description, case: Case, step: int, _context: Context, attempt: int) -> RawRequest:
-        """The bytes of a step, unsigned; names are fresh for each attempt.
+    def rendered(self, description: Description, case: Case, step: int, context: Context, attempt: int) -> RawRequest:
+        """The bytes of a step, unsigned; names are fresh in each attempt; what the run created is what there is now.
 
         Raises:
             CredentialsError: a credential is needed that only the environment can give, and it does not.
@@ -90,20 +100,53 @@ class Recorded:
             secrets=self._settings.secrets,
             environ=self._settings.environ,
         )
-        return raw(self._requests[case.id][step], filling)
+        if case.id not in self._requests:  # the engine's own, to create or end what a case acts on
+            return render(description, case, step, context, attempt)
+        request = raw(self._requests[case.id][step], filling)
+        acts_on = description.acts_on
+        thing = context.things.get(acts_on.thing) if acts_on is not None else None
+        if acts_on is None or thing is None:
+            return request
+        named = decode(description, request).document.get(acts_on.id)
+        if named not in self._created:  # it is under test
+            return request
+        return replace(request, target=_with_value(request.target, str(named), thing.id))
 
     def _add(self, case: str, request: Report) -> None:
         description = self._descriptions[request["operation"]]
-        self._requests.setdefault(case, []).append(request)
-        count = len(self._requests[case])
+        requests = self._requests.setdefault(case, [])
+        requests.append(request)
+        operations = tuple(each["operation"] for each in requests)
+        count = len(requests)
+        is_gateway = description.checks is not None
         self.cases[case] = Case(
             id=case,
-            operation=description.operation,
-            kind="open" if description.checks is None else "gateway",
-            steps=((),) * count,
+            operation=operations[-1],
+            kind="gateway" if is_gateway else "lifecycle" if len(set(operations)) > 1 else "open",
+            steps=tuple(self._edits(requests, step) for step in range(count)),
             aspects=(),
+            operations=operations if len(set(operations)) > 1 else (),
             signing=_signing(description, case, count),
         )
+
+    def _edits(self, requests: list[Report], step: int) -> tuple[Edit, ...]:
+        """How long a step of a sequence was waited for, and which of its things it names."""
+        record = self.records[requests[step]["exchange"]]
+        edits = []
+        if step:
+            before = self.records[requests[step - 1]["exchange"]]
+            moved = record["moved_s"] - before["moved_s"]
+            waited = record["sent_at"] - before["sent_at"] - before["elapsed_s"] + moved
+            if waited > _NOTICED_S:
+                edits.append(Edit("wait", (), round(waited, 1)))
+        acts_on = self._descriptions[record["operation"]].acts_on
+        if acts_on is not None:
+            exchange = Exchange.from_json(record)
+            named = decode(self._descriptions[record["operation"]], exchange.request).document.get(acts_on.id)
+            made = self._created.get(named) if isinstance(named, str) else None
+            steps = [n for n, each in enumerate(requests[:step]) if each["exchange"] == made]
+            edits += [Edit("of", (), steps[0])] if steps else []
+        return tuple(edits)
 
     def _at_this_target(self, request: Report) -> Report:
         """The request with the identifiers that this target has in the place of those of the report's own."""
@@ -112,9 +155,8 @@ class Recorded:
         target = exchange.request.target
         for path, new in self._settings.bindings.get(description.operation, {}).items():
             old = self._bound(description, path)
-            if old is not None:  # where it is a whole value, of a parameter or in JSON
-                whole = rf"(?:(?<==)|(?<=%22)){re.escape(percent_encode(old))}(?=&|%22|$)"
-                target = re.sub(whole, percent_encode(new), target)
+            if old is not None:
+                target = _with_value(target, old, new)
         if target == exchange.request.target:
             return request
         moved = replace(exchange, request=replace(exchange.request, target=target))
@@ -129,6 +171,29 @@ class Recorded:
                     value = get(decoded.document, location)
                     return value if isinstance(value, str) else None
         return None
+
+
+def _with_value(target: str, old: str, new: str) -> str:
+    """The target with another text where one is a whole value, of a parameter or in JSON."""
+    whole = rf"(?:(?<==)|(?<=%22)){re.escape(percent_encode(old))}(?=&|%22|$)"
+    return re.sub(whole, percent_encode(new), target)
+
+
+def _created(descriptions: Mapping[str, Description], records: Mapping[int, Report]) -> dict[str, int]:
+    """What the run has created: id -> number of the exchange."""
+    found: dict[str, int] = {}
+    for number, record in records.items():
+        description = descriptions.get(record["operation"])
+        response = record["response"]
+        if description is None or description.creates is None or response is None:
+            continue
+        try:
+            body = json.loads(response["body"])
+        except (TypeError, ValueError):
+            continue
+        if isinstance(body, dict) and isinstance(body.get(description.creates.id), str):
+            found.setdefault(body[description.creates.id], number)
+    return found
 
 
 def _numbers(finding: Report) -> dict[str, int]:

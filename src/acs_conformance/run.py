@@ -25,6 +25,7 @@ from acs_conformance.cases.render import Context
 from acs_conformance.description import Description
 from acs_conformance.deviation import Deviation
 from acs_conformance.early_end import Stopped
+from acs_conformance.emulator_clock import with_clock
 from acs_conformance.errors import SelectionError, UsageError
 from acs_conformance.exchange import Recorder
 from acs_conformance.guard import Guard, Place
@@ -38,6 +39,8 @@ from acs_conformance.store import Store
 from acs_conformance.target import Target
 from acs_conformance.version import __version__
 
+#: The latest answers, among which one that offers to move the emulator's clock would be.
+_LOOKED_AT = 5
 _RUN_ID = re.compile(r"[a-z0-9]{1,12}", re.ASCII)
 
 
@@ -187,6 +190,7 @@ class Run:
             beside=self.called.values(),
             progress=progress,
             wait=chosen.advance,
+            offered=lambda exchanges: with_clock(chosen, exchanges[-_LOOKED_AT:]).advance,
             part=self.options.shard.number - 1 if self.options.shard is not None else 0,
         )
 

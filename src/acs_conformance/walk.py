@@ -144,7 +144,7 @@ class Walk:
             stage.recorder,
             Context(run_id=self.run_id, now=int(time.time()), secrets=stage.target.secrets),
             stage.shared,
-            name="",
+            name=f"{stage.walks}.",
             rendered=render,
             sleep=time.sleep,
             wait=stage.target.advance,

@@ -89,8 +89,8 @@ def _as_created(description: Description, acts_on: ActsOn, shows: Shows, *, is_q
     least = tuple(edit for edit in barest.edits if edit.op == "remove")
     if limit is not None and not any(edit.location == (limit,) for edit in least):
         least = (*least, Edit("remove", (limit,)))
-    given = (*fullest.edits, *_present(acts_on.creator))
-    rows: dict[str, tuple[Edit, ...]] = {"everything-given": _of_this_world(acts_on.creator, given)}
+    given = (*_of_this_world(acts_on.creator, fullest.edits), *_present(acts_on.creator))
+    rows: dict[str, tuple[Edit, ...]] = {"everything-given": given}
     if not is_quick:
         rows["defaults"] = _of_this_world(acts_on.creator, least)
     for name, edits in rows.items():

@@ -175,7 +175,7 @@ def _new_value(document: Mapping[str, Any], edit: Edit) -> Json:
         name = str(get(document, edit.location))
         return name[-edit.value :] if len(name) >= edit.value else name + "x" * (edit.value - len(name))
     if edit.op == "alter":
-        return _altered(str(get(document, edit.location)), edit.value)
+        return altered(str(get(document, edit.location)), edit.value)
     if edit.op in ("wrap", "unwrap", "stringify"):
         here = get(document, edit.location)
         if edit.op == "unwrap":
@@ -189,7 +189,7 @@ def _new_value(document: Mapping[str, Any], edit: Edit) -> Json:
     return source
 
 
-def _altered(name: str, way: str | None) -> str:
+def altered(name: str, way: str | None) -> str:
     """Another name of the same shape, with other letters and digits at its end; or a part of it, or more than it."""
     if way is not None:
         return name[:-1] if way == "shorter" else f"{name}0"

@@ -73,7 +73,13 @@ def impossible(finding: Data) -> str:
     """Why plain well signed requests can't show a finding, or ""."""
     if any(request["signing"] for request in finding["requests"]):
         return "What was tested is how a request is signed, and this script only signs well."
-    return ""
+    return of_the_past(finding)
+
+
+def of_the_past(finding: Data) -> str:
+    """Why a finding can be seen only where something is created first, or ""."""
+    things = [request["acts_on"] for request in finding["requests"] if request.get("acts_on")]
+    return f"It acts on a {things[0]} of that run, which has ended; a replay creates another first." if things else ""
 
 
 def variables(finding: Data) -> list[tuple[str, bool]]:

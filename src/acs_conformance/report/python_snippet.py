@@ -120,6 +120,8 @@ def impossible(finding: Data) -> str:
     """Why the SDK can't send the requests of a finding, or ""."""
     if any(request["signing"] for request in finding["requests"]):
         return "What was tested is how a request is signed, and the SDK only signs well."
+    if curl_script.of_the_past(finding):
+        return curl_script.of_the_past(finding)
     return next((why for request in finding["requests"] if (why := _unsayable(request))), "")
 
 
@@ -128,6 +130,8 @@ def _unsayable(request: Data) -> str:
     types = [value for name, value in request["headers"] if name.lower() == "content-type"]
     if body and types != [_FORM]:
         return f"The request has a body of type {', '.join(types) or 'none'}, which the SDK's call does not send."
+    if not (target + body).isascii():
+        return "The request holds letters that are not encoded, which the SDK would encode."
     for text in (target.partition("?")[2], body):
         pairs = [pair.partition("=") for pair in text.split("&")] if text else []
         names = [name for name, _, _ in pairs]

@@ -82,6 +82,8 @@ def _is_comparable(earlier: Data, report: Data) -> bool:
     then, now = earlier["run"], report["run"]
     return (
         then["is_complete"]
+        # Parts of a divided campaign have its id and stand beside what they are put together to.
+        and (then["id"] != now["id"] or then["ended_at"] < now["started_at"])
         and then["started_at"] <= now["started_at"]
         and then["only"] == now["only"]
         and view.target_name(earlier) == view.target_name(report)

@@ -19,7 +19,8 @@ Data = Mapping[str, Any]
 _FUNCTIONS = r"""
 let_pass() { # so many seconds in the lives of things, at once where the emulator lets its clock be moved
   echo "--- $1 seconds go by"
-  case $(curl --silent --max-time 10 --data "{\"advance_s\": $1}" "$endpoint/_emulator/clock") in
+  case $(curl --silent --max-time 10 --header 'content-type: application/json' --data "{\"advance_s\": $1}" \
+    "$endpoint/_emulator/clock") in
   *advanced_s*) ;;
   *) sleep "$1" ;;
   esac
