@@ -22,6 +22,10 @@ _CHARACTER = r"(?:[A-Za-z0-9+/=]|\\u00[0-9A-Fa-f]{2})"
 _TOKEN = re.compile(rf"(?:e|\\u0065)(?:y|\\u0079)(?:J|\\u004[Aa]){_CHARACTER}{{20,}}")
 
 
+#: Ids that a server makes up, also with a few letters changed, in any case; and cases that create or end things.
+_CREATED = re.compile(r"[0-9a-z]{8}-[0-9a-z]{4}-4[0-9a-z]{3}-[0-9a-z]{4}-[0-9a-z]{12}", re.IGNORECASE)
+_OF_KEEPERS = re.compile("#(to-act-on|end-of)-")
+
 _SIGNED = re.compile(r"&(SignatureNonce|Timestamp|Signature)=[^&]*")
 
 
@@ -67,11 +71,12 @@ def test_same_requests_and_verdicts_from_every_entry_point(tmp_path):
     for ended, requests in runs.values():
         assert ended.code == 0, ended.out + ended.err
         assert len(requests) > 500
-    expected = Counter(business(request) for request in runs["command"][1])
+    expected = planned(*runs["command"])
+    assert expected.total() > 500
     for name in ("pytest", "pytest -n 2"):
-        sent = Counter(business(request) for request in runs[name][1])
-        assert not sent - expected, name
-        assert not expected - sent, name
+        sent = planned(*runs[name])
+        assert list((sent - expected).items())[:3] == [], name
+        assert list((expected - sent).items())[:3] == [], name
     reference = runs["command"][0]
     for name in ("pytest", "pytest -n 2"):
         assert (runs[name][0].folder / "report.json").exists(), f"{name} wrote no report, though one was asked for"
@@ -79,9 +84,30 @@ def test_same_requests_and_verdicts_from_every_entry_point(tmp_path):
         assert by_case(runs[name][0]) == by_case(reference)
 
 
+def planned(ended, requests):
+    """What was sent, but for what names something created or creates it to be acted on: each process has its own."""
+    setups = {
+        name
+        for exchange in ended.report["exchanges"]
+        if _OF_KEEPERS.search(exchange["case"])
+        for name in re.findall(r"-same-[0-9a-f]{10}", exchange["request"]["target"])
+    }
+    said = [business(request) for request in requests]
+    return Counter(
+        each for each in said if not _CREATED.search(each[1]) and not any(name in each[1] for name in setups)
+    )
+
+
 def by_case(ended):
-    """Case, step, attempt -> the recorded request."""
-    return {(e["case"], e["step"], e["attempt"]): e["request"] for e in ended.report["exchanges"]}
+    """Case, step, attempt -> the recorded request, whatever was created for it to act on."""
+    return {
+        (e["case"], e["step"], e["attempt"]): {
+            **e["request"],
+            "target": _CREATED.sub("CREATED", e["request"]["target"]),
+        }
+        for e in ended.report["exchanges"]
+        if not _OF_KEEPERS.search(e["case"])
+    }
 
 
 def test_seed_decides_what_is_drawn(tmp_path):
@@ -165,6 +191,8 @@ BROKEN = {
     PREFIX + "OutputParams[].TranscodeTemplate.type",
     PREFIX + "OutputParams[].TranscodeTemplate.enum",
     PREFIX + "error.Message.pattern",
+    "DescribeRtcCloudTranscode.error.Message.pattern",
+    "StopRtcCloudTranscode.error.Message.pattern",
 }
 
 

@@ -278,7 +278,7 @@ def test_another_run_changes_identifiers_and_what_follows_from_them_alone(operat
                     changed += value != there[place]
                 elif description.nodes[path].type not in ("object", "array"):
                     assert value == there[place], (case.id, place)
-    assert changed > 0
+    assert changed > 0 or not free
 
 
 def test_another_run_changes_every_name_that_is_made_for_a_run():

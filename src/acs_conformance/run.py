@@ -311,7 +311,10 @@ class Run:
             for case in each.cases
             if case.id not in done
             and case.kind not in ("opening", "accept", "sequence")
-            and (wanted.kind != "request" or any(requirement_of(aspect) == wanted.id for aspect in case.aspects))
+            and (
+                wanted.kind not in ("request", "lifecycle")
+                or any(requirement_of(aspect) == wanted.id for aspect in case.aspects)
+            )
         ]
 
 
