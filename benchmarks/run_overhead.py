@@ -88,7 +88,7 @@ def _run(url: str, depth: str, run_id: str, most: int) -> dict[str, float]:
         start, cpu = time.perf_counter(), time.process_time()
         store = Store(Path(folder))
         recorder, sender = recorder_for(chosen, guard=prepared.guard(chosen, Path(folder)))
-        campaign = prepared.campaign(recorder, store)
+        campaign = prepared.campaign(chosen, recorder, store)
         campaign.run()
         sender.close()
         sent = time.perf_counter()

@@ -155,7 +155,7 @@ def test_a_target_that_holds_is_ready_after_one_request_that_creates_nothing(acs
         "credentials: the environment: STAGING_ACCESS_KEY_ID and STAGING_ACCESS_KEY_SECRET; long-term",
         "secret app-key: the environment: STAGING_APP_KEY",
     ]
-    assert "answer: 400 MissingParameter to DescribeRtcCloudTranscode without TaskId" in ended.out
+    assert "answer: 400 MissingParameter to StartRtcCloudTranscode without OutputParams" in ended.out
     assert "clock: agrees" in ended.out
     assert ended.out.splitlines()[-1] == "ready: acs-conformance run --profile staging"
     (request,) = server.requests
@@ -558,7 +558,8 @@ def test_the_pace_holds_for_all_that_a_run_sends(acs):
         profile(server.url, "pace = 40")
         ended = quick(acs, "--depth", "quick", "--max-requests", "24")
     times = [exchange["sent_at"] for exchange in ended.report["exchanges"]]
-    assert len(times) == len(server.requests) == 24
+    # What could not be ended in the first place is tried once more at the end, beside the record.
+    assert 24 <= len(times) <= len(server.requests) <= len(times) + 2
     assert min(b - a for a, b in itertools.pairwise(times)) > 0.024  # 25 ms, but for another clock's steps
 
 

@@ -43,12 +43,14 @@ class Harmless:
 
 
 def harmless(descriptions: Iterable[Description]) -> Harmless:
-    """The request to ask with: of an operation that creates nothing if there is one, without a required parameter.
+    """The request to ask with: without a required parameter, so that it creates nothing.
+
+    Of an operation that every target has, and if there is one, of one that creates nothing anyhow.
 
     Raises:
         UsageError: no operation requires anything.
     """
-    for description in sorted(descriptions, key=lambda each: each.creates is not None):
+    for description in sorted(descriptions, key=lambda each: (each.acts_on is not None, each.creates is not None)):
         required = [node for node in description.parameters if node.required and description.checks is None]
         if required:
             # Identifiers stay: a target that looks them up first can tell whether it knows them.
