@@ -293,7 +293,8 @@ def test_run_against_it_ends_with_a_report(tmp_path, vice, code):
     with vice() as server:
         ended = servers.run_against(server.url, tmp_path).without_traceback()
     assert ended.code == code, ended.out + ended.err
-    assert len(ended.report["exchanges"]) == len(server.requests)
+    # What could not be ended is tried again at the end, beside the record.
+    assert 0 <= len(server.requests) - len(ended.report["exchanges"]) <= 3
     recorded = ended.report["exchanges"][0]
     assert (recorded["response"] is None) == (code == 3)
     assert bool(recorded["failure"]) == (code == 3)
@@ -305,10 +306,12 @@ def test_now_and_then_5xx_fails_availability_with_a_rate(tmp_path):
         ended = servers.run_against(server.url, tmp_path, depth="standard").without_traceback()
     assert ended.code == 1, ended.out
     assert ended.failed == {"StartRtcCloudTranscode.availability"}
-    sent = len(server.requests)
+    assert len(server.requests) >= len(ended.report["exchanges"]) > 700
+    mine = [e["answer"] for e in ended.report["exchanges"] if e["operation"] == "StartRtcCloudTranscode"]
+    rate = f"{mine.count('500 InternalError')} of {len(mine)} requests"
     (finding,) = ended.report["findings"]
-    assert finding["received"] == f"500 InternalError to {sent // 50} of {sent} requests, not again"
-    assert f"{sent // 50} of {sent} requests" in ended.out
+    assert finding["received"] == f"500 InternalError to {rate}, not again"
+    assert rate in ended.out
 
 
 def test_one_5xx_in_a_run_leaves_it_undecided(tmp_path):
@@ -318,7 +321,8 @@ def test_one_5xx_in_a_run_leaves_it_undecided(tmp_path):
     assert {name for name, verdict in ended.verdicts.items() if verdict == "inconclusive"} == {
         "StartRtcCloudTranscode.availability"
     }
-    assert f"500 InternalError to 1 of {len(server.requests)} requests, not again" in ended.out
+    mine = [e for e in ended.report["exchanges"] if e["operation"] == "StartRtcCloudTranscode"]
+    assert f"500 InternalError to 1 of {len(mine)} requests, not again" in ended.out
     assert not ended.failed
 
 

@@ -44,16 +44,15 @@ def merge(
 ) -> int:
     """Put the parts of a campaign together, which `run --shard` has sent, and write the report of the whole.
 
-    Nothing is sent. What only many answers show, such as an id that repeats, is judged over all parts, so the verdicts
+    Nothing is sent. A part is made by `run --shard 1/2 --run-id nightly1 --report-dir part-1`, and so on. What only many answers show, such as an id that repeats, is judged over all parts, so the verdicts
     are those of a run that nobody divided. The parts need the same options and the same --run-id.
 
     Exit codes are those of `run`; a part that is missing leaves what it would have decided undecided.
 
     \b
     Examples:
-      acs-conformance run --shard 1/2 --run-id nightly1 --report-dir part-1
-      acs-conformance run --shard 2/2 --run-id nightly1 --report-dir part-2
       acs-conformance merge part-1 part-2 --report-dir reports/nightly
+      acs-conformance merge part-* --report-dir reports/nightly --baseline reports/yesterday/report.json
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     from acs_conformance import report as reports
     from acs_conformance import shard

@@ -24,6 +24,8 @@ from acs_conformance.wire import encode_query, to_parameters
 _WAITS_S = (0.5, 2.0, 4.0)
 #: Things in a row that got no HTTP answer at all, after which no more are tried.
 _SILENT = 2
+#: Things in a row that could not be ended, none before, after which the operation is taken for one that isn't there.
+_VAIN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +57,17 @@ def stop_all(
         clock: Unix seconds.
         sleep: waits so many seconds.
     """
-    silent = 0
+    silent = vain = 0
+    has_ended = False
     for intent in intents:
         ender = enders.get(intent.operation)
-        if intent.id is None or ender is None or silent >= _SILENT:
+        if intent.id is None or ender is None or silent >= _SILENT or (vain >= _VAIN and not has_ended):
             yield left_alone(intent, clock(), ender)
             continue
         ending, has_answer = _stop(intent, ender, recorder, context, clock, sleep)
         silent = 0 if has_answer else silent + 1
+        vain += 1
+        has_ended = has_ended or not ending.may_live
         yield ending
 
 
@@ -76,7 +81,7 @@ def left_alone(intent: Intent, now: float, ender: Description | None = None) -> 
     """
     named = _named(intent)
     if intent.id is not None:
-        why = f"no described operation ends a {intent.thing}" if ender is None else "no answer came for others before"
+        why = f"no described operation ends a {intent.thing}" if ender is None else "others could not be stopped before"
         return _waiting(intent, now, f"{named} was not stopped, for {why}")
     return _waiting(intent, now, f"{named}: no answer gave an id, so none can be stopped")
 
