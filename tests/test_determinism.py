@@ -94,7 +94,7 @@ def planned(ended, requests):
     }
     said = [business(request) for request in requests]
     return Counter(
-        each for each in said if not _CREATED.search(each[1]) and not any(name in each[1] for name in setups)
+        each for each in said if not _CREATED.search("".join(each)) and not any(name in each[1] for name in setups)
     )
 
 
@@ -104,6 +104,7 @@ def by_case(ended):
         (e["case"], e["step"], e["attempt"]): {
             **e["request"],
             "target": _CREATED.sub("CREATED", e["request"]["target"]),
+            "body": _CREATED.sub("CREATED", str(e["request"]["body"])),
         }
         for e in ended.report["exchanges"]
         if not _OF_KEEPERS.search(e["case"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from acs_conformance.answer import answer_of
@@ -59,7 +59,14 @@ def stop_all(
     """
     silent = vain = 0
     has_ended = False
+    known: dict[tuple[str, str], Ending] = {}
     for intent in intents:
+        same = known.get((intent.operation, intent.id or ""))
+        if same is not None and not same.may_live:  # a target that gives one id to all
+            if recorder.guard is not None and recorder.guard.intents is not None:
+                recorder.guard.intents.tell(intent.key, "ended", clock())
+            yield replace(same, intent=intent)
+            continue
         ender = enders.get(intent.operation)
         if intent.id is None or ender is None or silent >= _SILENT or (vain >= _VAIN and not has_ended):
             yield left_alone(intent, clock(), ender)
@@ -68,6 +75,7 @@ def stop_all(
         silent = 0 if has_answer else silent + 1
         vain += 1
         has_ended = has_ended or not ending.may_live
+        known[intent.operation, intent.id] = ending
         yield ending
 
 
