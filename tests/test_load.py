@@ -119,7 +119,9 @@ def test_descriptions_may_come_from_another_folder():
     root = ROOT / "tests/data/spec"
     templates = Traffic("http://127.0.0.1:1", ENVIRON, spec_root=root, has_valid=True).templates
     assert {each.name for each in templates} == {
-        f"{operation} {kind}" for operation in ("BookParcel", "QuoteParcels") for kind in ("refused", "valid")
+        f"{operation} {kind}"
+        for operation in ("BookParcel", "OpenParcel", "QuoteParcels")
+        for kind in ("refused", "valid")
     }
 
 

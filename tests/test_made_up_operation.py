@@ -75,9 +75,11 @@ def test_one_requirement_for_each_node_and_keyword():
     assert not {"IsFragile.required", "Sender.Address.required", "Home.content", "response.Booking.unique"} & keys
 
 
-def test_only_rows_that_speak_of_the_world_are_conditional():
-    conditional = {r.key for r in requirement.derive(MADE_UP) if r.conditional}
-    assert conditional == {"error.Denied", "error.Busy"}
+def test_only_rows_that_speak_of_the_world_and_what_need_not_be_shown_are_conditional():
+    conditional = {r for r in requirement.derive(MADE_UP) if r.conditional}
+    assert {r.key for r in conditional if r.kind == "error"} == {"error.Denied", "error.Busy"}
+    assert {r.kind for r in conditional} == {"error", "response"}
+    assert not any(r.keyword == "required" for r in conditional if r.path.count(".") < 2)
 
 
 # --- the wire -------------------------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ def test_a_failure_says_what_a_finding_says(report, schema):
         f"exchange {finding['exchange']} in report.json",
         finding["curl"],
         finding["replay"],
+        finding["again"],
     ]
 
 

@@ -77,9 +77,9 @@ def test_the_verdict_the_counts_and_the_findings_are_there(report):
 
 
 def test_a_finding_shows_its_command_as_a_block_of_code(report):
-    report["findings"][0]["replay"] = "acs-conformance run --only 'a```b'"
+    report["findings"][0] |= {"replay": "acs-conformance replay r 'a```b'", "again": "acs-conformance run"}
     text = markdown.render(report)
-    assert "````bash\nacs-conformance run --only 'a```b'\n````" in text
+    assert "````bash\nacs-conformance replay r 'a```b'\nacs-conformance run\n````" in text
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)

@@ -44,9 +44,9 @@ def merge(
 ) -> int:
     """Put the parts of a campaign together, which `run --shard` has sent, and write the report of the whole.
 
-    Nothing is sent. A part is made by `run --shard 1/2 --run-id nightly1 --report-dir part-1`, and so on; all parts need
-    the same options and the same --run-id. What only many answers show, such as an id that repeats, is judged over all
-    parts, so the verdicts are those of a run that nobody divided.
+    Nothing is sent. A part is made by `run --shard 1/2 --run-id nightly1 --report-dir part-1`, and so on; all parts
+    need the same options and the same --run-id. What only many answers show, such as an id that repeats, is judged over
+    all parts, so the verdicts are those of a run that nobody divided.
 
     Exit codes are those of `run`; a part that is missing leaves what it would have decided undecided.
 

@@ -96,6 +96,8 @@ class Traffic:
         self._scheme: Scheme = scheme
         names = operations or spec_folder.folders(spec_root or spec_folder.shipped_root())
         described = [spec_folder.load(name, spec_root) for name in dict.fromkeys(names)]
+        if not operations:  # what acts on things would need one for each request
+            described = [each for each in described if each.acts_on is None]
         self.templates = tuple(each for description in described for each in _templates(description, has_valid))
 
     def caller(self) -> Caller:
