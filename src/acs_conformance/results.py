@@ -128,6 +128,7 @@ def assemble(
     if changed:
         code = ExitCode.FAILED
     counts = Counter(str(result.verdict) for result in results)
+    planned = {case.id for plan in plans for case in plan.cases}
     report: dict[str, Any] = {
         "$schema": f"urn:acs-conformance:report:{SCHEMA_VERSION}",
         "schema_version": SCHEMA_VERSION,
@@ -172,7 +173,9 @@ def assemble(
             "created": dict(judged.created),
             "ended": dict(judged.ended),
             "planned_cases": sum(len(plan.cases) for plan in plans),
-            "decided_cases": sum(result.status != "inconclusive" for result in judged.results.values()),
+            "decided_cases": sum(
+                result.status != "inconclusive" for name, result in judged.results.items() if name in planned
+            ),
         },
     }
     return Outcome(report=report, results=tuple(results), exit_code=code)
