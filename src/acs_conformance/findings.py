@@ -134,7 +134,8 @@ def _finding(
         "cause": cause,
         "exchange": exchange.number,
         "exchanges": sorted(failure.exchange for failure in failures),
-        "rate": {"failed": sum(r.failed for r in tried), "tried": sum(r.tried for r in tried)},
+        # What an answer shows of a thing may be wrong while it is the right answer to its request.
+        "rate": {"failed": max(1, sum(r.failed for r in tried)), "tried": max(1, sum(r.tried for r in tried))},
         "curl": curl(exchange.request),
         **_again(identifier, (smallest.earlier, smallest.exchange), descriptions, exchanges, again),
     }
