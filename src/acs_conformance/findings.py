@@ -116,7 +116,8 @@ def _finding(
     smallest = min(failures, key=lambda failure: (len(exchanges[failure.exchange].request.target), failure.exchange))
     exchange = exchanges[smallest.exchange]
     case = judged.results[exchange.case]
-    cases = {exchanges[failure.exchange].case for failure in failures}
+    shown = {(exchanges[f.exchange].case, exchanges[f.exchange].attempt) for f in failures}
+    cases = {name for name, _ in shown}
     tried = [judged.results[name] for name in cases]
     requirement = next(result.requirement for result, each in failing if smallest in each)
     statements = {statement.id: statement for statement in description.statements}
@@ -134,8 +135,8 @@ def _finding(
         "cause": cause,
         "exchange": exchange.number,
         "exchanges": sorted(failure.exchange for failure in failures),
-        # What an answer shows of a thing may be wrong while it is the right answer to its request.
-        "rate": {"failed": max(1, sum(r.failed for r in tried)), "tried": max(1, sum(r.tried for r in tried))},
+        # What an answer shows of a thing may be wrong while it is the right answer to its request: such attempts count.
+        "rate": {"failed": max(sum(r.failed for r in tried), len(shown)), "tried": sum(r.tried for r in tried)},
         "curl": curl(exchange.request),
         **_again(identifier, (smallest.earlier, smallest.exchange), descriptions, exchanges, again),
     }
