@@ -191,6 +191,17 @@ def test_a_deep_link_opens_what_it_leads_to(opened, fragment, page, scripts):
     expect(tab.locator(f"[id='{fragment[1:]}']")).to_be_in_viewport()
 
 
+def test_a_deep_link_opens_on_a_slow_machine_too(browser, folder):
+    """One that lays the page out in pieces; ten times, since it is the moment of each piece that matters."""
+    for _ in range(10):
+        context = browser.new_context(viewport={"width": WIDE, "height": 800}, java_script_enabled=False)
+        tab = context.new_page()
+        context.new_cdp_session(tab).send("Emulation.setCPUThrottlingRate", {"rate": 8})
+        tab.goto(f"{(folder / 'report.html').as_uri()}#{FAILING}")
+        expect(tab.locator(f"[id='{FAILING}']")).to_be_in_viewport()
+        context.close()
+
+
 def test_every_cell_of_the_heat_map_leads_to_its_requirement(opened, folder):
     tab = opened()
     report = json.loads((folder / "report.json").read_text("utf-8"))
