@@ -19,6 +19,7 @@ Op = Literal[
     "remove",  # take `location` away
     "resize",  # make the list at `location` have `value` items, each valid and different
     "grow",  # as "resize", but not fewer than there have to be
+    "turn",  # begin the list at `location` with its second item, and let the first one be the last
     "copy",  # put what stands at the location `value` at `location`
     "swapcase",  # as "copy", with the letters in the other case
     "extend",  # as "copy", with one more character

@@ -108,11 +108,18 @@ def _as_created(description: Description, acts_on: ActsOn, shows: Shows, *, is_q
 def _of_this_world(creator: Description, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
     """The edits that leave alone what has to exist at the target, what has to equal that, and names that it takes.
 
-    In a place that all runs share, a name of its own is left to each.
+    In a place that all runs share, a name of its own is left to each. Such names are numbered, so lists are turned: none
+    comes in the order that sorting would give it.
     """
     related = {relation.of for relation in creator.relations if relation.word == "equal" or relation.within}
     bound = {path for path, node in creator.nodes.items() if node.identifier == "bound" or path in related}
-    return tuple(edit for edit in edits if edit.op == "resize" or path_of(edit.location) not in bound)
+    kept: list[Edit] = []
+    for edit in edits:
+        if edit.op == "resize":
+            kept += [edit, Edit("turn", edit.location)] if edit.value > 1 else [edit]
+        elif path_of(edit.location) not in bound:
+            kept.append(edit)
+    return tuple(kept)
 
 
 def _longest(creator: Description, valid: list[Case]) -> Iterator[Edit]:

@@ -21,7 +21,7 @@ from acs_conformance.standing import Thing
 from acs_conformance.trait import validator_of
 from acs_conformance.wire import Parameters, compact, encode_query, to_parameters, with_value, without
 
-_VALUES = ("alter", "set", "copy", "swapcase", "extend", "pad", "wrap", "unwrap", "stringify")
+_VALUES = ("alter", "set", "turn", "copy", "swapcase", "extend", "pad", "wrap", "unwrap", "stringify")
 #: Letters and digits of a name that are replaced where another one is needed.
 _ALTERED = 4
 FORM = "application/x-www-form-urlencoded"
@@ -171,6 +171,9 @@ def _removed(document: Mapping[str, Any], location: Location) -> dict[str, Any]:
 def _new_value(document: Mapping[str, Any], edit: Edit) -> Json:
     if edit.op == "set":
         return edit.value
+    if edit.op == "turn":
+        first, *others = get(document, edit.location)
+        return [*others, first]
     if edit.op == "pad":
         name = str(get(document, edit.location))
         return name[-edit.value :] if len(name) >= edit.value else name + "x" * (edit.value - len(name))
