@@ -244,10 +244,10 @@ def _sent(prepared: Run, chosen: Target, folder: Path) -> tuple[Outcome, str, tu
         try:
             campaign.run()
         except BaseException:
-            for says in _ended(prepared, recorders[0]):
+            for says in _ended(prepared, recorders[0], store):
                 warnings.warn(says, stacklevel=3)  # there is no result to say it in
             raise
-        may_live = _ended(prepared, recorders[0])
+        may_live = _ended(prepared, recorders[0], store)
         if campaign.stopped:
             store.stop(campaign.stopped)
         outcome = prepared.outcome(chosen, store, is_complete=True)
@@ -259,9 +259,9 @@ def _sent(prepared: Run, chosen: Target, folder: Path) -> tuple[Outcome, str, tu
     return outcome, campaign.stopped if campaign.is_unreachable else "", may_live
 
 
-def _ended(prepared: Run, recorder: Recorder) -> tuple[str, ...]:
+def _ended(prepared: Run, recorder: Recorder, store: Store) -> tuple[str, ...]:
     """Ends what the run has created; of what may run on all the same, what is to be said."""
-    return tuple(ending.says for ending in prepared.stop_all(recorder) if ending.may_live)
+    return tuple(ending.says for ending in prepared.stop_all(recorder, store) if ending.may_live)
 
 
 def _result(outcome: Outcome, may_live: tuple[str, ...], report_dir: Path | None) -> ConformanceResult:

@@ -340,7 +340,7 @@ def _execute(prepared: Run, options: Options, report_dir: Path | None, voice: Vo
         finally:
             watch(None, None, 0, 0)
             with interruptible():
-                cli_cleanup.stop_jobs(prepared, recorders[0], folder)
+                cli_cleanup.stop_jobs(prepared, recorders[0], store)
             for sender in senders:
                 sender.close()
             guard.close()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from acs_conformance.profile import Profile
     from acs_conformance.run import Run
     from acs_conformance.stopping import Ending
+    from acs_conformance.store import Store
     from acs_conformance.target import Target
 
 _NOTHING_LIVES, _MAY_LIVE = 0, 3
@@ -140,11 +141,11 @@ def _shown(endings: Iterable[Ending]) -> list[Ending]:
 # --- at the end of a run ----------------------------------------------------------------------------------------------
 
 
-def stop_jobs(prepared: Run, recorder: Recorder, folder: Path) -> None:
+def stop_jobs(prepared: Run, recorder: Recorder, store: Store) -> None:
     """End what a run has created, and tell on standard error what may run on."""
     living = 0
     try:
-        for ending in prepared.stop_all(recorder):
+        for ending in prepared.stop_all(recorder, store):
             living += ending.may_live
             if ending.may_live:
                 click.echo(ending.says, err=True)
@@ -152,4 +153,4 @@ def stop_jobs(prepared: Run, recorder: Recorder, folder: Path) -> None:
         click.echo("interrupted while jobs were being stopped", err=True)
         living += 1
     if living:
-        click.echo(f"something may still run: acs-conformance cleanup {folder}", err=True)
+        click.echo(f"something may still run: acs-conformance cleanup {store.folder}", err=True)

@@ -194,15 +194,18 @@ class Session:
         if self._campaign is not None and self._store is not None:
             with self._store.lock:
                 self._campaign.close()
-        self._stop_jobs()
-        wanted = self.config.getoption("--acs-report-dir")
-        if wanted is None:
-            return
-        from acs_conformance import report
         from acs_conformance.store import Store
 
         store = self._store or Store(self.folder)
-        store.refresh()
+        with store.lock:
+            store.refresh()
+            self._stop_jobs(store)
+        wanted = self.config.getoption("--acs-report-dir")
+        if wanted is None:
+            store.close()
+            return
+        from acs_conformance import report
+
         outcome = self.run.outcome(self._reached(), store, is_complete=True)
         store.close()
         files = report.write_all(outcome.report, Path(wanted))
@@ -210,7 +213,7 @@ class Session:
         if reporter is not None:
             reporter.write_line(f"report: {files['report.html']}")
 
-    def _stop_jobs(self) -> None:
+    def _stop_jobs(self, store: Store) -> None:
         """End what workers have created and not ended, such as one that was killed."""
         if self.options.is_embedded:
             return
@@ -219,7 +222,7 @@ class Session:
         target = self._reached()
         guard = self._guard(target)
         recorder, sender = recorder_for(target, self.options.signature, guard)
-        left = [ending for ending in self.run.stop_all(recorder) if ending.may_live]
+        left = [ending for ending in self.run.stop_all(recorder, store) if ending.may_live]
         self.leaves_something = bool(left)
         sender.close()
         guard.close()

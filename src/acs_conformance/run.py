@@ -30,6 +30,7 @@ from acs_conformance.errors import SelectionError, UsageError
 from acs_conformance.exchange import Recorder
 from acs_conformance.guard import Guard, Place
 from acs_conformance.intents import Intents
+from acs_conformance.journal import Journal, Shared
 from acs_conformance.options import Options
 from acs_conformance.requirement import Requirement
 from acs_conformance.results import Outcome, RunInfo, assemble
@@ -241,12 +242,24 @@ class Run:
             budget=Budget(self.limits, folder / budget.FILE),
         )
 
-    def stop_all(self, recorder: Recorder) -> Iterator[Ending]:
-        """End what this campaign has created and not ended, and tell what became of each."""
+    def stop_all(self, recorder: Recorder, journal: Journal) -> Iterator[Ending]:
+        """End what this campaign has created and not ended, and tell what became of each.
+
+        Args:
+            recorder: sends; its guard knows what there is to end.
+            journal: what is sent is appended to it.
+        """
         guard = recorder.guard
-        if guard is not None and guard.intents is not None:
-            own = [intent for intent in guard.intents.unsettled() if intent.url == guard.place.url]
-            yield from stop_all(own, self.enders, recorder, self.context)
+        if guard is None or guard.intents is None:
+            return
+        own = [intent for intent in guard.intents.unsettled() if intent.url == guard.place.url]
+        shared = Shared(journal)
+        for ending in stop_all(own, self.enders, recorder, self.context):
+            if ending.case is not None:
+                shared.add_case(ending.case)
+            for exchange in ending.exchanges:
+                shared.add(exchange)
+            yield ending
 
     def outcome(self, chosen: Target, store: Store, *, is_complete: bool, has_error: bool = False) -> Outcome:
         """Judge what the store holds; a complete run is also checked against seeded faults, where that was asked."""

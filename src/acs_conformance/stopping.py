@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from acs_conformance.answer import answer_of
+from acs_conformance.cases.case import Case
 from acs_conformance.cases.render import Context, base_document
 from acs_conformance.description import Description
 from acs_conformance.exchange import Recorder
 from acs_conformance.guard import is_ended
 from acs_conformance.intents import Intent
 from acs_conformance.message import RawRequest
+from acs_conformance.record import Exchange
 from acs_conformance.wire import encode_query, to_parameters
 
 #: Seconds to wait before each further try, where the target is throttling or failing.
@@ -36,6 +38,9 @@ class Ending:
     #: Whether what it created may still run.
     may_live: bool
     says: str
+    #: What was sent and received, not yet numbered, and the case that it is of; empty and None where nothing was sent.
+    exchanges: list[Exchange] = field(default_factory=list)
+    case: Case | None = None
 
 
 def stop_all(
@@ -65,7 +70,7 @@ def stop_all(
         if same is not None and not same.may_live:  # a target that gives one id to all
             if recorder.guard is not None and recorder.guard.intents is not None:
                 recorder.guard.intents.tell(intent.key, "ended", clock())
-            yield replace(same, intent=intent)
+            yield replace(same, intent=intent, exchanges=[])
             continue
         ender = enders.get(intent.operation)
         if intent.id is None or ender is None or silent >= _SILENT or (vain >= _VAIN and not has_ended):
@@ -119,21 +124,30 @@ def _stop(
 ) -> tuple[Ending, bool]:
     """What came of ending one thing, and whether there was an HTTP answer."""
     request = stop_request(intent, ender, context)
+    case = Case(
+        id=f"{ender.id('response.status')}#late-end-of-{intent.id}",
+        operation=ender.operation,
+        kind="cleanup",
+        steps=((),),
+        aspects=(),
+        is_enumerated=False,
+    )
+    sent: list[Exchange] = []
     for attempt, wait_s in enumerate((*_WAITS_S, None)):
-        exchange, is_unreachable = recorder.exchange(
-            ender, request, number=0, case=f"{ender.operation}.cleanup", step=0, attempt=attempt
-        )
+        exchange, is_unreachable = recorder.exchange(ender, request, number=0, case=case.id, step=0, attempt=attempt)
+        sent.append(exchange)
         answer = answer_of(ender, exchange.response, exchange.failure)
         if is_ended(ender, exchange.response):
             words = "stopped" if answer.kind == "success" else "is not there (any more)"
-            return Ending(intent, False, f"{_named(intent)} {words}: {ender.operation} was answered {answer}"), True
+            says = f"{_named(intent)} {words}: {ender.operation} was answered {answer}"
+            return Ending(intent, False, says, sent, case), True
         if answer.kind not in ("throttled", "broken") or is_unreachable or wait_s is None:
             break
         sleep(wait_s)
     words = f"{_named(intent)} could not be stopped: {ender.operation} was answered {answer}"
     if exchange.response is None:  # somebody may get through to it later
-        return Ending(intent, True, f"{words}; {_limit(intent, clock())[1]}"), False
-    return _waiting(intent, clock(), words), True
+        return Ending(intent, True, f"{words}; {_limit(intent, clock())[1]}", sent, case), False
+    return replace(_waiting(intent, clock(), words), exchanges=sent, case=case), True
 
 
 def _named(intent: Intent) -> str:

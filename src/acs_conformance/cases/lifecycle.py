@@ -108,8 +108,8 @@ def _as_created(description: Description, acts_on: ActsOn, shows: Shows, *, is_q
 def _of_this_world(creator: Description, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
     """The edits that leave alone what has to exist at the target, what has to equal that, and names that it takes.
 
-    In a place that all runs share, a name of its own is left to each. Such names are numbered, so lists are turned: none
-    comes in the order that sorting would give it.
+    In a place that all runs share, a name of its own is left to each. Such names are numbered, so lists are turned:
+    none comes in the order that sorting would give it.
     """
     related = {relation.of for relation in creator.relations if relation.word == "equal" or relation.within}
     bound = {path for path, node in creator.nodes.items() if node.identifier == "bound" or path in related}
