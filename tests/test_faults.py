@@ -13,7 +13,7 @@ import in_process
 from acs_conformance import spec_folder
 from acs_conformance.bench import Bench
 from acs_conformance.cases import plan
-from acs_conformance.emulator.policy import variants
+from acs_conformance.emulator.policy import Policy, variants
 from acs_conformance.errors import SelectionError
 from acs_conformance.faults import catalogue, find
 from acs_conformance.prove import prove, self_check, to_json
@@ -160,6 +160,23 @@ def test_a_faultless_server_raises_no_alarm_whatever_it_reads(bench, number):
     trial = bench.variant(number)
     assert trial.caught_by == ()
     assert trial.code == ExitCode.CONFORMS
+
+
+@pytest.mark.parametrize("fault", catalogue(SHIPPED["DescribeRtcCloudTranscode"])[::40], ids=lambda fault: fault.id)
+def test_whatever_fails_no_requirement_passes_without_evidence(fault):
+    tested = in_process.planned(SHIPPED["DescribeRtcCloudTranscode"])
+    results = in_process.run(tested, fault=fault, policy=Policy(choices=fault.needs)).results
+    passed = [result for result in results.values() if result.verdict is Verdict.PASS]
+    assert passed
+    assert [result.requirement.id for result in passed if not result.passed or not result.evidence] == []
+
+
+def test_what_fails_for_the_operation_that_ends_things_leaves_their_end_undecided():
+    """All faults of Stop, of which a case for Describe finds some before it comes to what is shown of an end."""
+    for fault in catalogue(SHIPPED["StopRtcCloudTranscode"])[::30]:
+        tested = in_process.planned(SHIPPED["DescribeRtcCloudTranscode"], "standard")
+        for result in in_process.run(tested, fault=fault, policy=Policy(choices=fault.needs)).results.values():
+            assert result.verdict is not Verdict.PASS or (result.passed and result.evidence), result
 
 
 def test_the_plan_keeps_to_its_budget(bench):

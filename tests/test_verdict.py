@@ -131,6 +131,12 @@ def test_a_failed_case_of_one_aspect_decides_it():
     assert found.decided == 1
 
 
+def test_a_case_that_failed_for_another_requirement_decides_nothing_of_this_one():
+    found = verdict([saw("fail", 1, "Op.availability")], [result_of("fail", A1)], (A1,))
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.reason == "the case failed for Op.availability"
+
+
 def test_a_part_that_another_request_shows_is_decided_though_one_pack_failed():
     found = verdict([saw("pass")], [result_of("fail", *PACK), result_of("pass", PACK[1])], (PACK[1],))
     assert found.verdict is Verdict.PASS

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from acs_conformance.campaign_judge import CampaignJudgement, CaseResult
+from acs_conformance.cases.case import Case, requirement_of
 from acs_conformance.observation import Observation
 from acs_conformance.requirement import Requirement
 
@@ -92,15 +93,7 @@ def verdicts(
     by_requirement: dict[str, list[Observation]] = defaultdict(list)
     for observation in judged.observations:
         by_requirement[observation.requirement].append(observation)
-    decided: dict[str, CaseResult] = {}
-    reasons: dict[str, str] = dict(unsent or {})
-    for result in judged.results.values():
-        for aspect in result.case.aspects:
-            # An explaining case decides its own aspects; a failed pack leaves those that no other request shows open.
-            if result.status == "pass" or (result.status == "fail" and _is_single(result.case.aspects)):
-                decided.setdefault(aspect, result)
-            elif result.reason:
-                reasons.setdefault(aspect, result.reason)
+    decided, reasons = _decided(judged, unsent or {})
     return tuple(
         _result(
             _as_asked(requirement, aspects),
@@ -114,15 +107,43 @@ def verdicts(
     )
 
 
+def _decided(judged: CampaignJudgement, unsent: Mapping[str, str]) -> tuple[dict[str, CaseResult], dict[str, str]]:
+    """Aspect -> the case that decides it; and why no case does, of those that have one."""
+    case_of = {number: result.case.id for result in judged.results.values() for number in result.exchanges}
+    shown: dict[str, set[str]] = defaultdict(set)
+    failed_for: dict[str, str] = {}
+    for observation in judged.observations:
+        case = case_of.get(observation.exchange, "")
+        shown[case].add(observation.requirement)
+        if observation.outcome == "fail":
+            failed_for.setdefault(case, observation.requirement)
+    decided: dict[str, CaseResult] = {}
+    reasons = dict(unsent)
+    for name, result in judged.results.items():
+        for aspect in result.case.aspects:
+            if result.status == "pass" or (result.status == "fail" and _decides(result.case, aspect, shown[name])):
+                decided.setdefault(aspect, result)
+            elif result.status == "fail":
+                reasons.setdefault(aspect, f"the case failed for {failed_for.get(name, 'another requirement')}")
+            elif result.reason:
+                reasons.setdefault(aspect, result.reason)
+    return decided, reasons
+
+
+def _decides(failed: Case, aspect: str, shown: Collection[str]) -> bool:
+    """Whether a failed case has come as far as this aspect.
+
+    An explaining case decides its own aspects; a failed pack leaves those that no other request shows open, and so does
+    what failed for another requirement before an answer showed this one.
+    """
+    return len(failed.aspects) <= 2 and requirement_of(aspect) in shown
+
+
 def _as_asked(requirement: Requirement, aspects: Mapping[str, Sequence[str]]) -> Requirement:
     """What becomes of a thing arises only where a plan follows one, which takes its time: not every depth does."""
     if requirement.kind == "lifecycle" and not aspects.get(requirement.id):
         return replace(requirement, conditional=True)
     return requirement
-
-
-def _is_single(aspects: tuple[str, ...]) -> bool:
-    return len(aspects) <= 2
 
 
 def _result(
