@@ -83,7 +83,7 @@ def answer_of(description: Description, response: RawResponse | None, failure: s
     row = row_of(description, code) if code is not None else None
     family = description.gateway.family(code) if code is not None else None
     return Answer(
-        kind=_kind(description, response.status, row, family),
+        kind=_kind(description, response.status, row, family, code),
         status=response.status,
         row=row,
         code=code,
@@ -118,11 +118,12 @@ def row_of(description: Description, code: str) -> ErrorRow | None:
     return fitting
 
 
-def _kind(d: Description, status: int, row: ErrorRow | None, family: str | None) -> Kind:
+def _kind(d: Description, status: int, row: ErrorRow | None, family: str | None, code: str | None) -> Kind:
+    # Whatever the status; and without a code it is a load balancer that speaks (RFC 6585, 4).
+    if family == "throttled" or (row and row.name in d.world.throttled) or (status == 429 and code is None):
+        return "throttled"
     if status >= 500:
         return "broken"
-    if family == "throttled" or (row and row.name in d.world.throttled):
-        return "throttled"
     if row and row.name in (*d.world.missing, *d.world.forbidden):
         return "world"
     if family is not None and row is None:

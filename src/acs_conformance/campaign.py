@@ -42,13 +42,12 @@ _ALL_REFUSED = 6
 #: Requirements whose first failure is sent once more to learn its rate, and requests spent on explaining refusals.
 _CONFIRMED = 15
 _EXPLAINING = 120
-
+#: Seconds before a broken case is tried again, where the target is far away and others use it, too.
+_REST_S = 4.0
 #: Attempts at the opening request that each part of a campaign has to itself.
 _ATTEMPTS_OF_A_PART = 100
-
 #: Kinds of cases that have to be accepted.
 VALID = ("opening", "accept", "sequence")
-
 
 #: Why more invalid requests are not sent where each may create something that costs money.
 _SURPRISED = "not tested: an invalid request of this requirement was accepted"
@@ -288,6 +287,7 @@ class Campaign:
         broken = judgement.is_right is None and judgement.answer.kind == "broken"
         count = 1 if broken else 0
         while broken and attempt + 1 < first + ATTEMPTS and count < BROKEN:
+            dispatcher.rest(_REST_S if self._is_frugal else 0.0)
             latest, attempt = dispatcher.attempt(case, attempt + 1)
             count += latest.is_right is None and latest.answer.kind == "broken"
             judgement = latest if latest.answer.kind != "broken" else judgement

@@ -31,6 +31,9 @@ _LONGEST_WAIT_S = 30.0
 #: Seconds between looks at a thing that is to end, and after which one more look is enough.
 _POLLS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 _PATIENCE_S = 66.0
+#: How often a campaign waits for a broken target, and at most how many seconds each time.
+_RESTS = 12
+_LONGEST_REST_S = 10.0
 #: What makes the name of an operation one that does not exist.
 _STRANGE = "X"
 
@@ -173,6 +176,17 @@ class Dispatcher:
         response = self._last.response if self._last is not None else None
         asked = _asked_wait_s(response.headers) if response is not None else None
         return min(asked if asked is not None else backoff * random.uniform(0.8, 1.2), _LONGEST_WAIT_S)  # noqa: S311
+
+    def rest(self, seconds: float) -> None:
+        """Wait before a broken case is tried again: as long as the target asks for, else so many seconds.
+
+        Only so often in a campaign: what breaks again and again is more than a moment's weather.
+        """
+        with self._shared.lock:
+            self._shared.rests += 1
+            is_weather = self._shared.rests <= _RESTS
+        if is_weather and (wait := min(self._wait_s(seconds), _LONGEST_REST_S)):
+            self._sleep(wait)
 
     def _send_alone(self, case: Case, thing: Thing | None) -> Judgement:
         """Run a case of the keeper's own, whatever the limits: what was created is ended."""

@@ -57,6 +57,8 @@ class Shared:
         self.memory = Memory()
         #: Seconds by which the clock of the target's things has been moved.
         self.moved_s = 0.0
+        #: How often somebody has waited for the target to come to itself.
+        self.rests = 0
         self._number = 0
         self.go_on()
 
@@ -64,6 +66,8 @@ class Shared:
         """Take in that other processes have added to the journal."""
         with self.lock:
             self._number = max((exchange.number for exchange in self.journal.exchanges), default=self._number)
+            # Another process may have moved the clock of the things that this one shares with it.
+            self.moved_s = max(self.moved_s, *(e.moved_s for e in self.journal.exchanges), 0.0)
 
     def add(self, exchange: Exchange) -> Exchange:
         """Append an exchange under the next number; the exchange with it."""
