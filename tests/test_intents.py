@@ -69,6 +69,26 @@ def test_what_was_written_is_read_by_another_process(tmp_path):
     other.close()
 
 
+def written(tmp_path):
+    """A journal of three, of which the second has an id."""
+    journal = Intents(tmp_path / "i")
+    for key in "abc":
+        journal.announce(intent(key, same={"App": "x"}))
+    journal.tell("b", "created", NOW, "job-1")
+    journal.close()
+    return (tmp_path / "i").read_bytes()
+
+
+@pytest.mark.parametrize("cut", [1, 2, 20, 40])
+def test_a_torn_last_line_is_no_damage(tmp_path, cut):
+    whole = written(tmp_path)
+    (tmp_path / "i").write_bytes(whole[:-cut])
+    contents = intents.examine(tmp_path / "i")
+    states = {each.key: each.state for each in contents.intents}
+    assert states == {"a": "reserved", "b": "created" if cut == 1 else "reserved", "c": "reserved"}
+    assert not contents.damage
+
+
 @pytest.mark.parametrize("cut", [1, 2, 20, 100])
 def test_a_torn_line_costs_no_other_line(tmp_path, cut):
     """Of the process that was killed, and of the one that goes on writing behind it."""
@@ -80,17 +100,46 @@ def test_a_torn_line_costs_no_other_line(tmp_path, cut):
     journal.announce(intent("c"))
     journal.tell("a", "created", NOW, "job-1")
     journal.close()
-    found = {each.key: each.state for each in intents.read(tmp_path / "i")}
+    contents = intents.examine(tmp_path / "i")
+    found = {each.key: each.state for each in contents.intents}
     assert found["a"] == "created"
     assert found["c"] == "reserved"
     assert ("b" in found) == (cut == 1), "a line that lacks nothing but its end is whole"
+    assert [words.partition(":")[0] for words in contents.damage] == [str(tmp_path / "i")] * (cut != 1)
 
 
-@pytest.mark.parametrize("line", ['{"intent":"a","state":"asleep"}', '{"intent":"a","state":"reserved"}'])
-def test_a_line_of_another_format_is_told(tmp_path, line):
-    (tmp_path / "i").write_text(line + "\n", encoding="ascii")
-    with pytest.raises(ReportError, match="is not of this format"):
-        intents.read(tmp_path / "i")
+AT = b"1700000000.0"
+NOT_READABLE = "is not readable: something may have been created of which nothing else is known"
+
+
+@pytest.mark.parametrize(
+    ("change", "states", "damage"),
+    [
+        (lambda lines: [lines[0][:40], *lines[1:]], "b=created c=reserved", [f":1, {NOT_READABLE}"]),
+        (lambda lines: [*lines[:3], lines[3].replace(b"cre", b"cr"), b""], None, [":4, unknown state 'crated'"]),
+        (lambda lines: [*lines[:4], b"garbage"], None, [":5, is no intent"]),
+        (lambda lines: [*lines[:4], b"\x00\x00"], None, [":5, is no intent"]),
+        (lambda lines: [*lines[:3], lines[3] + b"garbage"], None, [":4, has something behind an intent"]),
+        (lambda lines: [*lines[:3], lines[3] + b"\xff", b""], None, [":4, has something behind an intent"]),
+        (lambda lines: [lines[0], lines[2], lines[3], b""], "a=reserved c=reserved b=created", []),
+        (lambda lines: [lines[0].replace(b'"profile":""', b'"profile":null'), *lines[1:]], None, []),
+        (lambda lines: [lines[0].replace(b'"url"', b'"u"'), *lines[1:]], "b=created c=reserved", [":1, lacks 'url'"]),
+        (lambda lines: [lines[0].replace(AT, b"NaN"), *lines[1:]], "b=created c=reserved", [":1, 'at' is no time"]),
+        (lambda lines: [*lines[:4], b'{"intent":"a","state":[]}', b""], None, [":5, unknown state []"]),
+        (lambda lines: [*lines[:4], b'{"intent":"a"}', b""], None, [":5, lacks 'state'"]),
+        (lambda lines: [*lines[:4], lines[1], b""], None, []),
+    ],
+)  # fmt: skip
+def test_what_is_damaged_is_told_and_costs_no_more_than_itself(tmp_path, change, states, damage):
+    lines = written(tmp_path).split(b"\n")
+    (tmp_path / "i").write_bytes(b"\n".join(change(lines)))
+    contents = intents.examine(tmp_path / "i")
+    assert " ".join(f"{i.key}={i.state}" for i in contents.intents) == (states or "a=reserved b=created c=reserved")
+    assert contents.damage == [f"{tmp_path / 'i'}{words}" for words in damage]
+    (known,) = (each for each in contents.intents if each.key == "b")
+    known_by_id = ("job-1", "Op", "u", {"App": "x"}, "") if known.is_announced else ("job-1", "", "", {}, "")
+    assert (known.id, known.operation, known.url, known.same, known.profile) == known_by_id
+    assert known.is_announced == (lines[1] in change(lines))
 
 
 # --- the guard --------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import re
 import shutil
@@ -408,6 +409,73 @@ def test_jobs_of_the_embedded_emulator_end_with_it(tmp_path):
     ended = servers.acs("cleanup", tmp_path / "r", folder=tmp_path, keys=False)
     assert ended.code == 0
     assert re.match(r"\d+ requests may have created something; 0 of that may still run\n$", ended.out)
+
+
+def test_every_readable_id_of_a_damaged_journal_is_stopped(killed, tmp_path):
+    """One line can't be read, and the announcement of another job is gone, which is of the same application."""
+    target, folder = killed
+    path = folder / intents.FILE
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert [b"reserved" in line for line in lines] == [True, False] * 2
+    lost = json.loads(lines[2])["same"]["AppId"]
+    like = re.sub(rb'"AppId":"[^"]*"', f'"AppId":"{lost}"'.encode(), lines[0]).replace(
+        b'"intent":"', b'"intent":"other-'
+    )
+    path.write_bytes(b"garbage\n" + lines[0] + lines[1] + like + lines[3])
+    ended = servers.acs("cleanup", folder, folder=tmp_path)
+    assert ended.code == 3
+    assert f"damaged: {path}:1, is no intent" in ended.err
+    assert f"may still run: what the damaged part of {path} spoke of" in ended.err
+    assert not target.living
+    path.write_bytes(lines[3])
+    told = servers.acs("cleanup", folder, folder=tmp_path)
+    assert told.code == 3
+    assert "for the line that announced it is lost; give --target URL or --profile NAME" in told.out
+    # Without the application that it was started for, the target knows no such job, running or not.
+    for _ in range(2):
+        there = servers.acs("cleanup", folder, "--target", target.url, folder=tmp_path)
+        assert there.code == 3
+        assert re.search(
+            "could not be stopped, for the line that announced it is lost; unused, it will have", there.out
+        )
+
+
+def test_an_empty_journal_beside_requests_is_refused(killed, tmp_path):
+    _, folder = killed
+    (folder / intents.FILE).write_bytes(b"")
+    assert servers.acs("cleanup", folder, folder=tmp_path).code == 0, "no journal says that anything was sent"
+    servers.run_against(None, tmp_path / "r", "--max-requests", "5")
+    (tmp_path / "r" / intents.FILE).write_bytes(b"")
+    ended = servers.acs("cleanup", tmp_path / "r", folder=tmp_path)
+    assert ended.code == 2
+    assert re.search(
+        r"intents.jsonl is empty, yet \S+journal.jsonl has [1-9] requests that may have created", ended.err
+    )
+
+
+def test_the_address_is_checked_even_if_nothing_is_sent(killed, tmp_path):
+    target, folder = killed
+    path = folder / intents.FILE
+    path.write_bytes(b"".join(line for line in path.read_bytes().splitlines(keepends=True) if b"reserved" in line))
+    ended = servers.acs("cleanup", folder, "--target", "http://127.0.0.1:1", folder=tmp_path)
+    assert ended.code == 2
+    assert "http://127.0.0.1:1 is not where the run created something" in ended.err
+    assert servers.acs("cleanup", folder, "--target", target.url, folder=tmp_path, keys=False).code == 3
+
+
+def test_what_has_ended_by_itself_may_not_still_run(killed, tmp_path):
+    _, folder = killed
+    path = folder / intents.FILE
+    with servers.nobody() as gone:
+        text = re.sub(r'"url":"[^"]*"', f'"url":"{gone}"', path.read_text("ascii"))
+        path.write_text(re.sub(r'"at":[0-9.]+', '"at":1000000000.0', text), encoding="ascii")
+        ended = servers.acs("cleanup", folder, folder=tmp_path)
+    assert ended.code == 0, ended.out + ended.err
+    assert len(re.findall("over: .*; unused, it has ended by itself by 2001", ended.out)) == 2
+    path.write_text(text.replace('"is_embedded":false', '"is_embedded":true'), encoding="ascii")
+    embedded = servers.acs("cleanup", folder, folder=tmp_path)
+    assert embedded.code == 0
+    assert len(re.findall("over: .*; it ended with the embedded emulator", embedded.out)) == 2
 
 
 def test_a_folder_without_intents_is_refused(tmp_path):

@@ -1,8 +1,8 @@
 """The journal of intents: every request that may create something, on disk before it is sent.
 
 In: what is about to be sent, and what became of it; a JSON line each, appended. Out: `Intent`s: what may still run, how
-it is ended, and when it must have ended by itself. Several processes append to one file; a line torn by a kill costs
-no other line. It knows no target.
+it is ended, and when it must have ended by itself. Several processes append to one file; a damaged line costs no other
+line. It knows no target.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -30,6 +30,9 @@ State = Literal["reserved", "created", "refused", "unknown", "ended"]
 _STATES: frozenset[str] = frozenset(get_args(State))
 _SETTLED = ("refused", "ended")
 _BEGIN = b'{"intent":'
+_DECODER = json.JSONDecoder()
+#: No time that is written down is later, in Unix seconds; some add up to one that can be shown.
+_LATEST_S = 1e11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,11 @@ class Intent:
     state: State = "reserved"
     #: Of what was created.
     id: str | None = None
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether the line that announced it is there; without it nothing but its state and id is known."""
+        return self.hash != ""
 
     @property
     def is_settled(self) -> bool:
@@ -163,51 +171,134 @@ class Intents:
             raise ReportError(f"{self.path}: can't be written: no space is left")
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a journal holds."""
+
+    #: In the order in which they were announced.
+    intents: list[Intent]
+    #: What can't be read, each as file:line and what is wrong there.
+    damage: list[str]
+
+
 def read(path: Path) -> list[Intent]:
-    """The intents of a journal, in the order in which they were announced.
+    """The intents of a journal that can be read, in the order in which they were announced.
 
     Raises:
-        ReportError: the file can't be read, or a line is not of this format.
+        ReportError: the file can't be read.
+    """
+    return examine(path).intents
+
+
+def examine(path: Path) -> Contents:
+    """The intents of a journal, and what is damaged in it.
+
+    A last line that a kill has torn is no damage: what it announced was not sent, or what it told is not known.
+
+    Raises:
+        ReportError: the file can't be read.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ReportError(f"{path}: can't be read: {error.strerror or error}") from error
     found: dict[str, Intent] = {}
-    # Not by lines: what a kill has torn may stand on one with what another process went on to write.
-    for piece in data.split(_BEGIN)[1:]:
-        try:
-            entry = json.loads(_BEGIN + piece)
-        except ValueError:
-            continue  # torn; what it announced was not sent, or what it told is not known
-        try:
-            _take(found, entry)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ReportError(f"{path}: a line is not of this format: {error!r}") from error
-    return list(found.values())
+    damage: list[str] = []
+    lines = data.split(b"\n")
+    for number, line in enumerate(lines, 1):
+        wrong = _take_line(found, line, is_last=number == len(lines))
+        damage += [f"{path}:{number}, {reason}" for reason in wrong]
+    return Contents(list(found.values()), damage)
 
 
-def _take(found: dict[str, Intent], entry: Mapping[str, Any]) -> None:
-    key = str(entry["intent"])
-    if entry["state"] not in _STATES:
-        raise ValueError(entry["state"])
-    if entry["state"] != "reserved":
-        if key in found:
-            found[key] = _after(found[key], entry)
+def _take_line(found: dict[str, Intent], line: bytes, *, is_last: bool) -> Iterator[str]:
+    """Take in what a line tells; what is wrong with it. Several intents on one line come of one that lost its end."""
+    head, *pieces = line.split(_BEGIN)
+    if head.strip() and not (is_last and _BEGIN.startswith(head)):
+        yield "is no intent"
+    for index, piece in enumerate(pieces, 1):
+        text = (_BEGIN + piece).decode("utf-8", "surrogateescape")
+        try:
+            entry, end = _DECODER.raw_decode(text)
+            text[:end].encode("utf-8")
+        except (ValueError, RecursionError):
+            if not (is_last and index == len(pieces)):
+                yield "is not readable: something may have been created of which nothing else is known"
+            continue
+        yield from _take(found, entry)
+        if text[end:].strip():
+            yield "has something behind an intent"
+
+
+def _take(found: dict[str, Intent], entry: Mapping[str, Any]) -> Iterator[str]:
+    """Take in what an entry tells; what is wrong with it. What can be understood of it counts."""
+    key, state, identifier = str(entry["intent"]), entry.get("state"), entry.get("id")
+    known = found.get(key)
+    if state == "reserved":
+        try:
+            intent = _announced(key, entry)
+        except ValueError as error:
+            yield str(error)
+            return
+        found[key] = intent if known is None else replace(intent, state=known.state, id=known.id)
         return
-    limit = entry["idle_limit_s"]
-    found[key] = Intent(
+    if not isinstance(state, str) or state not in _STATES:
+        yield "lacks 'state'" if state is None else f"unknown state {state!r}"
+        if identifier is None:
+            return
+        entry = {**entry, "state": "created"}
+    if "id" in entry and not (isinstance(identifier, str) and identifier):
+        yield "'id' is no text"
+        entry = {name: value for name, value in entry.items() if name != "id"}
+    if known is None:
+        known = _unannounced(key, entry)
+    found[key] = _after(known, entry)
+
+
+def _announced(key: str, entry: Mapping[str, Any]) -> Intent:
+    """The intent that a line announces."""
+
+    def get(name: str, kinds: type | tuple[type, ...], words: str) -> Any:  # noqa: ANN401 - any JSON value
+        if name not in entry:
+            raise ValueError(f"lacks {name!r}")
+        value = entry[name]
+        if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool):
+            raise ValueError(f"{name!r} is no {words}")
+        return value
+
+    limit = None if entry.get("idle_limit_s", ...) is None else get("idle_limit_s", (int, float), "number")
+    at = get("at", (int, float), "number")
+    for name, value in (("at", at), ("idle_limit_s", limit or 0)):
+        if not 0 <= value <= _LATEST_S:
+            raise ValueError(f"{name!r} is no time")
+    return Intent(
         key=key,
-        operation=str(entry["operation"]),
-        thing=str(entry["thing"]),
-        case=str(entry["case"]),
-        hash=str(entry["hash"]),
-        url=str(entry["url"]),
-        profile=str(entry["profile"]),
-        is_embedded=bool(entry["is_embedded"]),
-        at=float(entry["at"]),
+        operation=get("operation", str, "text"),
+        thing=get("thing", str, "text"),
+        case=get("case", str, "text"),
+        hash=get("hash", str, "text"),
+        url=get("url", str, "text"),
+        profile="" if entry.get("profile", ...) is None else get("profile", str, "text"),
+        is_embedded=get("is_embedded", bool, "truth value"),
+        at=float(at),
         idle_limit_s=None if limit is None else float(limit),
-        same={str(name): str(text) for name, text in entry["same"].items()},
+        same={str(name): str(text) for name, text in get("same", dict, "object").items()},
+    )
+
+
+def _unannounced(key: str, entry: Mapping[str, Any]) -> Intent:
+    """An intent of which only what became of it is known."""
+    at = entry.get("at")
+    is_time = isinstance(at, int | float) and 0 <= at <= _LATEST_S
+    return Intent(
+        key=key,
+        operation="",
+        thing="thing",
+        case="a case that is not known",
+        hash="",
+        url="",
+        at=float(at) if is_time and at is not None else 0.0,
+        idle_limit_s=None,
     )
 
 

@@ -145,9 +145,7 @@ def _stop(
             break
         sleep(wait_s)
     words = f"{_named(intent)} could not be stopped: {ender.operation} was answered {answer}"
-    if exchange.response is None:  # somebody may get through to it later
-        return Ending(intent, True, f"{words}; {_limit(intent, clock())[1]}", sent, case), False
-    return replace(_waiting(intent, clock(), words), exchanges=sent, case=case), True
+    return replace(_waiting(intent, clock(), words), exchanges=sent, case=case), exchange.response is not None
 
 
 def _named(intent: Intent) -> str:

@@ -6,6 +6,7 @@ line may be torn by a kill; it is passed over. Processes take turns under a file
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -124,6 +125,23 @@ class Store(Journal):
             self.unsent[case_id] = reason
         elif "stopped" in entry:
             self.stopped = str(entry["stopped"])
+
+
+def exchanges_in(path: Path) -> list[Exchange]:
+    """The exchanges in a journal that nobody writes to any more, as far as it can be read.
+
+    Raises:
+        ReportError: the file can't be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ReportError(f"{path}: can't be read: {error.strerror or error}") from error
+    found = []
+    for line in data.split(b"\n"):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            found.append(Exchange.from_json(json.loads(line)["exchange"]))
+    return found
 
 
 def case_to_json(case: Case) -> dict[str, Any]:
