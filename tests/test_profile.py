@@ -391,6 +391,49 @@ def test_a_secret_in_the_address_or_in_a_comment_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "comment",
+    [
+        ' access_key_secret = "hunter2hunter2hunter2"',
+        "password=hunter2",
+        " password = hunter2",
+        " password: hunter2",
+        ' AccessKeySecret = "abcdefghijklmnopqrstuvwxyz1234"',
+        ' credentials = { id = "a", secret = "hunter2" }',
+        " export STAGING_ACCESS_KEY_SECRET=hunter2 STAGING_APP_KEY=...",
+        " {'token': 'hunter2'}",
+        " http://bob:hunter2@127.0.0.1:8080",
+        ' app-key = "plainappkey123"',
+        " -----BEGIN PRIVATE KEY-----",
+        " -----BEGIN RSA PRIVATE KEY-----",
+    ],
+)
+@pytest.mark.parametrize("before", ["", "pace = 5 ", """bindings = { AppId = "a # b", ChannelId = 'c"' } """])
+def test_a_secret_in_a_comment_is_refused_by_its_key_its_form_and_its_place(tmp_path, before, comment):
+    with pytest.raises(ProfileError, match="secret in a comment") as error:
+        loaded(tmp_path, f"{URL}{before}#{comment}\n")
+    assert error.value.line == 3
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '# credentials = { environment = "STAGING_" }',
+        '# app-key = { environment = "STAGING_APP_KEY" }',
+        "# export STAGING_ACCESS_KEY_ID=... STAGING_ACCESS_KEY_SECRET=... STAGING_APP_KEY=$KEY",
+        "# The token = what the server hands out; the secret: nobody knows. Password and token stay elsewhere.",
+        "# proxy: http://USER:PASSWORD@HOST:3128, in a variable; ask ops@example.com",
+        "# curl http://127.0.0.1:8080/?token=$TOKEN  # see //wiki and mail bob@example.com",
+        'may_stay_inconclusive = ["gateway.v3.*"]  # secrets and tokens expire = nothing to decide',
+        "# token: STAGING_TOKEN",
+        'deviations = [{requirements=["a"], cause="accepted", reason="#1: password=changed", until=2099-01-01}]',
+    ],
+)
+def test_prose_and_references_in_comments_are_no_secrets(tmp_path, line):
+    loaded(tmp_path, f"{URL}{line}\n")
+
+
+@pytest.mark.parametrize(
     "value",
     [
         "5f0c2a73-8501-4c11-8ac1-72295a0f9e6d",  # a UUID

@@ -34,6 +34,18 @@ _ACCESS_KEY_SECRET = re.compile(
 #: What a security token looks like: Base64 with a beginning that all have.
 _SECURITY_TOKEN = re.compile(r"CA[EI]S[A-Za-z0-9+/]{60,}")
 _USER_IN_ADDRESS = re.compile(r"//[^/@]*@")
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY")
+#: The comment of a line, whose texts may have a # of their own.
+_COMMENT = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^"'#])*(?:#(.*))?$""")
+#: In a comment, which is prose most of the time: `key = "text"`, or without quotes `key=word` or nothing but that.
+_ASSIGNMENTS = (
+    re.compile(r"""(?P<key>[\w.-]+)["']?\s*[=:]\s*(?P<quote>["'])(?P<value>.+?)(?P=quote)"""),
+    re.compile(r"""(?P<key>[\w.-]+)["']?=(?P<value>[^\s"',;]+)"""),
+    re.compile(r"""^\s*(?P<key>[\w.-]+)["']?\s*[=:]\s*(?P<value>[^\s"',;]+)\s*(#|$)"""),
+)
+#: What stands for a value in a comment: dots, a variable, a table of references.
+_STANDS_FOR = re.compile(r"\.\.|…|[<$*{\[]|true$|false$|[A-Z0-9]*_[A-Z0-9_]*$")
+_COMMENTED_USER = re.compile(r"://(?![A-Z_]+(:[A-Z_]+)?@)[^/@\s<$*]+@")
 _HOW = "A profile is shared and kept, so it only refers to secrets. Remove it; "
 _CREDENTIALS = 'write credentials = { environment = "PREFIX_" }, or the name of a `profile`'
 
@@ -118,11 +130,11 @@ def _secrets(source: TomlSource) -> Iterator[ProfileError]:
     """Values that are secrets, or look like some, wherever they stand."""
     seen = set()
     for key, value in _values(source.data):
-        name = re.sub(r"[^a-z]", "", str(next((s for s in reversed(key) if isinstance(s, str)), "")).lower())
+        name = str(next((s for s in reversed(key) if isinstance(s, str)), ""))
         how = 'write { environment = "VARIABLE" } for it' if "secrets" in key or "proxy" in key else _CREDENTIALS
         if isinstance(value, str) and _USER_IN_ADDRESS.search(value):
             yield source.error(key, f"is an address with a user or password. {_HOW}{how}")
-        elif isinstance(value, str | int) and not isinstance(value, bool) and _SECRET_KEY.search(name):
+        elif isinstance(value, str | int) and not isinstance(value, bool) and _is_secret_key(name):
             yield source.error(key, f"is a secret by its name. {_HOW}{how}")
         elif isinstance(value, str) and _looks_secret(value):
             yield source.error(key, f"looks like a secret. {_HOW}{how}")
@@ -130,14 +142,29 @@ def _secrets(source: TomlSource) -> Iterator[ProfileError]:
             continue
         seen.add(source.line(key))
     for number, line in enumerate(source.text.split("\n"), 1):
-        if number not in seen and _looks_secret(line.partition("#")[2]):
+        found = _COMMENT.match(line)
+        comment = (found[1] or "") if found is not None else line.partition("#")[2]
+        if number not in seen and (_looks_secret(comment) or _tells_secret(comment)):
             yield ProfileError(
                 source.path, number, "", f"has what looks like a secret in a comment. {_HOW}{_CREDENTIALS}"
             )
 
 
+def _is_secret_key(name: str) -> bool:
+    return _SECRET_KEY.search(re.sub(r"[^a-z]", "", name.lower())) is not None
+
+
 def _looks_secret(text: str) -> bool:
-    return any(pattern.search(text) for pattern in (_ACCESS_KEY_SECRET, _SECURITY_TOKEN))
+    return any(pattern.search(text) for pattern in (_ACCESS_KEY_SECRET, _SECURITY_TOKEN, _PRIVATE_KEY))
+
+
+def _tells_secret(comment: str) -> bool:
+    """Whether a comment has a user in an address, or gives a key that is one of secrets a value."""
+    return _COMMENTED_USER.search(comment) is not None or any(
+        _is_secret_key(found["key"]) and not _STANDS_FOR.match(found["value"])
+        for pattern in _ASSIGNMENTS
+        for found in pattern.finditer(comment)
+    )
 
 
 def _values(value: Any, key: Key = ()) -> Iterator[tuple[Key, Any]]:  # noqa: ANN401 - any TOML value
