@@ -735,6 +735,36 @@ def test_hidden_texts_are_taken_out_of_answers():
     assert dict(exchange.response.headers) == {"a": REDACTED, "Set-Cookie": REDACTED}
 
 
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://login.example.com/a/b?token=t0ken%2Ft0ken-t0ken&next=/x?id=7#access_token=t0k", "https://login.example.com/a/b?token=***&next=***?id=***#access_token=***"),
+        ("http://bob:hunter2@proxy:3128/", "http://***@proxy:3128/"),
+        ("/?eyJ0b2tlbiI6InQwa2VuIn0==", "/?***"),
+        ("/log-in?a=", "/log-in?***"),
+        ("/x?a=1;b=t0k", "/x?a=***"),
+        ("https://example.com/", "https://example.com/"),
+    ],
+)  # fmt: skip
+def test_what_an_address_of_a_redirect_says_is_not_written_down(location, shown):
+    body = b'<a href="/t0ken%2Ft0ken-t0ken">t0ken/t0ken-t0ken</a> bob:hunter2'
+    reply = Reply(RawResponse(302, (("Location", location), ("Refresh", f"0; url={location}")), body))
+
+    class Says:
+        def send(self, *_args):
+            return reply
+
+    exchange, _ = Recorder(Says(), Anybody()).exchange(
+        MADE_UP, RawRequest("POST", "/"), number=1, case="c", step=0, attempt=0
+    )
+    assert exchange.response is not None
+    assert exchange.response.headers[0] == ("Location", shown)
+    written = json.dumps(exchange.to_json())
+    assert ("t0ken-t0ken" in written) == ("t0ken-" not in location)
+    assert ("hunter2" in written) == ("hunter2" not in location)
+    assert "eyJ0b2tlbi" not in written
+
+
 def test_headers_that_sign_a_request_are_not_written_down():
     headers = (
         ("Authorization", "ACS3 x"),

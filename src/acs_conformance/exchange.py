@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
+from urllib.parse import unquote
 
 from acs_conformance.derived import REDACTED, REDACTED_OTHER, is_packed, is_well_made
 from acs_conformance.description import Description, get, locations, values
@@ -31,6 +32,12 @@ _LONG = 16
 _PACKED = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 #: A string literal in a JSON text.
 _JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+#: Headers that name another address. That of a page to log in has a token in it.
+_ADDRESS_HEADERS = frozenset({"location", "content-location", "refresh"})
+#: A user before a host, and what a query or a fragment says: the value of a name, or a text without one.
+_USER = re.compile(r"(//)([^/?#]+)(?=@)")
+_QUERY_VALUE = re.compile(r"([?&#](?:[^=&#?]*=(?=[^=&#?]))?)([^&#?]+)")
 
 _KEPT_HEADERS = frozenset({"x-acs-action", "x-acs-version", "content-type"})
 
@@ -194,6 +201,8 @@ def _forms(credential: str) -> Iterator[str]:
 
 def _without(response: RawResponse, hidden: Collection[str]) -> RawResponse:
     """The response without the hidden texts; a short one as a whole word only, lest it spoil a code or an id."""
+    elsewhere = [value for name, value in response.headers if name.lower() in _ADDRESS_HEADERS]
+    hidden = [*hidden, *(text for value in elsewhere for text in _secrets_of(value))]
     body = response.body
     for text in hidden:
         raw = text.encode("utf-8", "surrogateescape")
@@ -205,11 +214,22 @@ def _without(response: RawResponse, hidden: Collection[str]) -> RawResponse:
             body = re.sub(rb"(?<![A-Za-z0-9])" + re.escape(raw) + rb"(?![A-Za-z0-9])", REDACTED.encode(), body)
     values = "\n".join([value for _, value in response.headers])
     named = [text for text in hidden if text in values]
-    headers = tuple(
-        (name, REDACTED if name.lower() == "set-cookie" or any(_has_word(value, text) for text in named) else value)
-        for name, value in response.headers
-    )
+    headers = tuple((name, _header_without(name.lower(), value, named)) for name, value in response.headers)
     return replace(response, body=body, headers=headers)
+
+
+def _header_without(name: str, value: str, hidden: Collection[str]) -> str:
+    """The value of a header without secrets; of an address the host, the path and the names in its query are none."""
+    if name in _ADDRESS_HEADERS:
+        value = _USER.sub(rf"\1{REDACTED}", _QUERY_VALUE.sub(rf"\1{REDACTED}", value))
+    return REDACTED if name == "set-cookie" or any(_has_word(value, text) for text in hidden) else value
+
+
+def _secrets_of(address: str) -> Iterator[str]:
+    """What may be secret in an address, as it is and decoded: the body of a redirect may repeat it."""
+    for pattern, shortest in ((_USER, 1), (_QUERY_VALUE, _LONG)):
+        texts = {form for found in pattern.finditer(address) for form in (found[2], unquote(found[2]))}
+        yield from (text for text in texts if len(text) >= shortest)
 
 
 def _without_packed(description: Description, response: RawResponse) -> RawResponse:
