@@ -16,6 +16,7 @@ from acs_conformance.acceptance import Difference, differences
 from acs_conformance.deviation import Failure
 from acs_conformance.errors import ProfileError, SelectionError, UsageError
 from acs_conformance.profile import load, load_deviations
+from acs_conformance.report.failure import Failures
 from hostile import sample
 
 TODAY = date(2026, 11, 24)
@@ -42,10 +43,38 @@ def to_profile(path: Path, name="staging", **more):
 
 
 @pytest.mark.parametrize(
-    "wanted", [APP, "StartRtcCloudTranscode.AppId.pat", f"{APP}~070c16", f"{APP}~"], ids=["id", "start", "finding", "~"]
+    "wanted",
+    [
+        APP,
+        "StartRtcCloudTranscode.AppId.pat",
+        f"{APP}~070c16",
+        f"{APP}~",
+        "AppId.pattern",
+        "AppId.pat",
+        "AppId.pattern~",
+    ],
 )
 def test_a_failure_is_named_by_its_requirement_or_its_finding_or_a_beginning(report, wanted):
     assert differences(report, wanted) == [DIFFERENCE]
+
+
+def test_a_failure_is_accepted_by_the_name_that_a_run_prints(report):
+    known = Failures(report)
+    shorts = [known.short(finding) for finding in report["findings"]]
+    assert "AppId.pattern" in shorts
+    for finding, short in zip(report["findings"], shorts, strict=True):
+        if finding["requirement"] in (APP, CHANNEL):
+            assert finding["requirement"] in differences(report, short)[0].requirements
+
+
+def test_no_advice_sends_anything(report):
+    report["findings"] = report["findings"][:1]
+    for wanted in ("AppId.patern", "x"):
+        with pytest.raises(SelectionError) as caught:
+            differences(report, wanted)
+        assert "replay" not in str(caught.value)
+    assert "report.html shows them all" in str(SelectionError("finding", "a", ["aa"]))
+    assert "report.html shows them all" in str(SelectionError("finding", "x", map(str, range(13))))
 
 
 def test_a_beginning_that_fits_several_is_refused_with_their_names(report):

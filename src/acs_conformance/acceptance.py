@@ -17,6 +17,7 @@ from typing import Any
 from acs_conformance import profile_file, toml_source
 from acs_conformance.deviation import Deviation, Failure, read
 from acs_conformance.errors import ProfileError, SelectionError, UsageError
+from acs_conformance.report.failure import Failures
 from acs_conformance.report.files import replace
 from acs_conformance.toml_source import Key, TomlSource
 
@@ -39,7 +40,8 @@ def differences(report: Data, wanted: str, cause: str | None = None) -> list[Dif
 
     Args:
         report: that has it.
-        wanted: the id of a failing requirement or of a finding, or a beginning that only one of either has.
+        wanted: the id of a failing requirement or of a finding, without the operation where that is clear, as a run
+            prints it; or a beginning that only one of either has.
         cause: of the failure, where the requirement fails for several.
 
     Raises:
@@ -67,13 +69,16 @@ def _named(report: Data, wanted: str) -> tuple[list[Data], str | None]:
     """The failing requirements that `wanted` names, and their cause where it names a finding."""
     failing = {r["id"]: r for r in report["requirements"] if r["failures"]}
     findings = {f["id"]: f for f in report["findings"]}
-    exact = wanted in failing or wanted in findings
-    names = [wanted] if exact else [name for name in failing if wanted and name.startswith(wanted)]
-    names = names or [name for name in findings if wanted and name.startswith(wanted)]
+    both = Failures(report).both
+    names: list[str] = []
+    for known in (failing, findings):
+        names = names or [name for name in known if wanted in both(name)]
+    for known in (failing, findings):
+        names = names or [name for name in known if wanted and any(form.startswith(wanted) for form in both(name))]
     if len(names) > 1:
         raise UsageError(f"{wanted!r} fits {len(names)} failures; name one: {' or '.join(names)}")
     if not names:
-        passing = next((r for r in report["requirements"] if r["id"] == wanted), None)
+        passing = next((r for r in report["requirements"] if wanted in both(r["id"])), None)
         if passing is not None:
             raise UsageError(
                 f"{wanted} does not fail in this report ({passing['verdict']}), so there is nothing to accept"

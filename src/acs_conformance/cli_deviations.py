@@ -45,9 +45,10 @@ def accept(
 ) -> None:
     """Accept a failure of a REPORT for a while: write a deviation into the profile of the target.
 
-    FINDING is the id of a failing requirement or of a finding, or a beginning of it that no other has. The deviation
-    covers these requirements as long as they fail for this cause; any other failure of theirs still fails a run. From
-    14 days before its last day it is announced, and after it the run fails again.
+    FINDING is the id of a failing requirement or of a finding, or a beginning of it that no other has; the operation's
+    name may be left out, as `run` does. The deviation covers these requirements as long as they fail for this cause;
+    any other failure of theirs still fails a run. From 14 days before its last day it is announced, and after it the
+    run fails again.
 
     Without a profile, as with `run --target`, it goes into a --file, which is made where there is none.
 

@@ -18,8 +18,8 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-#: Kind of a name -> the command that lists them.
-_LISTERS = {"fault": "faults", "finding": "replay REPORT"}
+#: Kind of a name -> where they all are. No command that may send something is named.
+_LISTS = {"fault": "`acs-conformance faults` lists them all", "finding": "report.html shows them all"}
 
 
 class AcsConformanceError(Exception):
@@ -90,12 +90,12 @@ class SelectionError(UsageError):
         close = difflib.get_close_matches(name, self.known, n=3, cutoff=0.5)
         if close:
             hint = f"Did you mean {' or '.join(close)}?"
-            hint += f" `acs-conformance {_LISTERS[kind]}` lists them all." if kind in _LISTERS else ""
+            hint += f" {_LISTS[kind]}." if kind in _LISTS else ""
         elif len(self.known) <= 12:
             hint = f"Known: {', '.join(self.known) or 'none'}."
         else:
-            lister = _LISTERS.get(kind, "requirements")
-            hint = f"There are {len(self.known)}; `acs-conformance {lister}` lists what can be selected."
+            lists = _LISTS.get(kind, "`acs-conformance requirements` lists what can be selected")
+            hint = f"There are {len(self.known)}; {lists}."
         super().__init__(f"no {kind} is called {name!r}. {hint}")
 
 

@@ -24,9 +24,9 @@ class Failures:
         #: The names of each finding in the order in which they count: an id before a requirement before others.
         self._names = [
             (
-                self._both(each["id"]),
-                self._both(each["requirement"]),
-                {name for other in each["requirements"] for name in self._both(other)},
+                self.both(each["id"]),
+                self.both(each["requirement"]),
+                {name for other in each["requirements"] for name in self.both(other)},
             )
             for each in self._findings
         ]
@@ -64,7 +64,8 @@ class Failures:
         beginning = zip(self._findings, self._names, strict=True)
         return [each for each, names in beginning if any(known.startswith(name) for known in names[0])]
 
-    def _both(self, identifier: str) -> tuple[str, str]:
+    def both(self, identifier: str) -> tuple[str, str]:
+        """The id of a finding or requirement, and what it may be shortened to."""
         return identifier, self._shortened(identifier)
 
     def _shortened(self, identifier: str) -> str:
