@@ -310,7 +310,9 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_lines(tmp_path):
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("", 0, "lacks targets"),
+        ("", 0, 'has no target; begin with a line [targets.NAME] and a line url = "http://HOST:PORT" below it'),
+        ("# later\n", 0, "has no target; begin with"),
+        ("\ufeff[targets.a]\n", 1, "begins with a byte order mark; save it as UTF-8 without one"),
         ("[targets]\n", 1, "is empty"),
         ("targets = 1\n", 1, "a number"),
         ("[targets]\nstaging = 1\n", 2, "has to be a table"),
@@ -346,6 +348,47 @@ def test_any_text_is_read_or_refused(tmp_path_factory, text):
     path.write_text(text, encoding="utf-8", newline="")
     with contextlib.suppress(ProfileError):
         assert profile_file.read(path).data["targets"]
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("127.0.0.1:18080", "is no address; give scheme and host"),
+        ("ftp://127.0.0.1", "is no address; give scheme and host"),
+        ("http://127.0.0.1/a", "has a path or query"),
+        ("http://127.0.0.1?a=b", "has a path or query"),
+        ("http://127.0.0.1:99999", "is no address: Port out of range"),
+        ("http://127.0.0.1:0", "no server listens on port 0"),
+    ],
+)
+def test_an_address_is_held_to_its_form_with_all_other_mistakes_of_the_file(tmp_path, url, words):
+    found = complaint(tmp_path, f'url = "{url}"\npace = 0\nproxy = "http://a/b"\n')
+    assert [(each.line, each.key) for each in (found, *found.more)] == [
+        (2, "targets.staging.url"),
+        (3, "targets.staging.pace"),
+        (4, "targets.staging.proxy"),
+    ]
+    assert found.reason.startswith(words)
+
+
+def test_what_no_description_knows_is_told_at_once(tmp_path):
+    table = 'operations = ["A"]\nsecrets = { b = { environment = "B" } }\nbindings = { C = "c", AppId = "!" }\n'
+    with pytest.raises(ProfileError) as caught:
+        loaded(tmp_path, f'{URL}{table}may_stay_inconclusive = ["D"]\n').check_against(DESCRIBED)
+    assert len(str(caught.value).splitlines()) == 5
+
+
+def test_what_a_deviation_lacks_is_told_once(tmp_path):
+    found = complaint(tmp_path, f'{URL}deviations = [{{ requirements = ["a"] }}, {{ requirements = ["a"] }}]\n')
+    reasons = [each.reason.partition(".")[0] for each in (found, *found.more)]
+    assert reasons == ["lacks cause", "lacks reason", "lacks until"] * 2
+
+
+@pytest.mark.parametrize("until", ["2027-01-31", '"2027-01-31"'])
+def test_a_day_is_a_date_or_a_text(tmp_path, until):
+    entry = f'requirements = ["a"], cause = "accepted", reason = "r", until = {until}'
+    (deviation,) = loaded(tmp_path, f"{URL}deviations = [{{ {entry} }}]\n").deviations
+    assert str(deviation.until) == "2027-01-31"
 
 
 # --- secrets ----------------------------------------------------------------------------------------------------------

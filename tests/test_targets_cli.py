@@ -132,7 +132,7 @@ def test_list_shows_each_profile_and_no_secret(acs):
     assert acs("targets", "list", "other.toml").out == ended.out
     missing = acs("targets", "list")
     assert missing.code == 2
-    assert "acs-conformance.toml: can't be read: No such file" in missing.err
+    assert "there is no acs-conformance.toml in" in missing.err
 
 
 # --- check: ready -----------------------------------------------------------------------------------------------------
@@ -411,6 +411,37 @@ def test_a_profile_that_is_wrong_is_told_with_its_line_and_nothing_is_sent(acs, 
     assert words in ended.err
     assert len(ended.err.splitlines()) == 1
     assert server.connections == 0
+
+
+def test_all_that_a_profile_refers_to_and_is_not_there_is_told_at_once(acs):
+    profile(
+        "http://127.0.0.1:1",
+        'ca_bundle = "no.pem"',
+        'proxy = { environment = "NO_PROXY_HERE" }',
+        'secrets = { app-key = { environment = "NOT_SET" } }',
+        'operations = ["Nothing"]',
+    )
+    for arguments in (("targets", "check", "staging"), ("run", "--profile", "staging")):
+        ended = acs(*arguments, STAGING_ACCESS_KEY_SECRET="")
+        assert (ended.code, ended.out) == (2, "")
+        if arguments[0] == "run":
+            assert "operation is called 'Nothing'" in ended.err
+            file = Path("acs-conformance.toml")
+            file.write_text(file.read_text(encoding="utf-8").replace('"Nothing"', '"gateway"'), encoding="utf-8")
+            ended = acs(*arguments, STAGING_ACCESS_KEY_SECRET="")
+        else:
+            assert "operation is called 'Nothing'" in ended.err
+        for words in ("no.pem can't be read", "NO_PROXY_HERE is not set", "NOT_SET is not set", "SECRET not set"):
+            assert words in ended.err
+
+
+def test_without_a_file_all_commands_say_the_same(acs):
+    said = [
+        acs(*arguments).err for arguments in (("targets", "list"), ("targets", "check", "a"), ("run", "--profile", "a"))
+    ]
+    where = f"error: there is no acs-conformance.toml in {Path.cwd()}"
+    how = ". Write one as docs/targets.md shows, or give the path of another file\n"
+    assert said == [f"{where}{how}", *[f"{where} to look up the profile 'a' in{how}"] * 2]
 
 
 def test_credentials_that_are_not_there_are_told(acs):

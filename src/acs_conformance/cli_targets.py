@@ -18,6 +18,7 @@ import click
 
 from acs_conformance import cli_completion
 from acs_conformance.cli_proof import spec_option
+from acs_conformance.errors import Complaints
 
 if TYPE_CHECKING:
     from acs_conformance.preflight import Preflight
@@ -50,7 +51,7 @@ def list_(file: Path | None) -> None:
 
     rows = [
         (each.name, each.url, each.signature or "v3", " ".join(each.credentials_in).strip())
-        for each in profile.load_all(file or Path(profile.FILE))
+        for each in profile.load_all(file)
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -78,7 +79,10 @@ def check(name: str, spec_root: Path | None) -> int:
 
     found = profile.load(name, Path())
     described = {each: spec_folder.load(each, spec_root) for each in spec_folder.names(spec_root)}
-    found.check_against(described.values())
+    wrong = Complaints()
+    wrong.noted(lambda: found.check_against(described.values()))
+    wrong.noted(lambda: target.check_references(found, os.environ))
+    wrong.tell()
     click.echo(f"profile: {found.name} in {found.source.path}, valid")
     _show_deviations(found)
     _show_credentials(found)

@@ -7,6 +7,7 @@ and no variable of the environment is looked at: the only proxy is one that was 
 from __future__ import annotations
 
 import base64
+import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -141,6 +142,28 @@ def trusting(bundle: Path) -> ssl.SSLContext:
         raise UsageError(f"{bundle} holds no certificate in PEM form") from error
     except OSError as error:
         raise UsageError(f"{bundle} can't be read: {error.strerror or error}") from error
+
+
+def fault_of(url: str) -> str:
+    """What is wrong with the address of a target, whatever is there; "" for nothing. It does not quote the address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        return f" is no address: {error}"
+    if port == 0:
+        return ": no server listens on port 0"
+    if parts.scheme not in _PORTS or not parts.hostname:
+        return " is no address; give scheme and host, as in http://127.0.0.1:8080"
+    if parts.username or parts.password:
+        return " holds a user or password; credentials come from the environment or a profile"
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        return " has a path or query; give scheme, host and port only"
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    is_rest = re.fullmatch(r"(:[0-9]*)?", parts.netloc[len(host) :]) is not None
+    if not parts.netloc.isascii() or not parts.netloc.lower().startswith(host) or not is_rest:
+        return f" is no address: {parts.netloc!r} is neither a host nor a host and port"
+    return ""
 
 
 def checked_proxy(address: str) -> str:

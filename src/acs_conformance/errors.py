@@ -15,8 +15,11 @@ A failure of the target under test is never an exception: it is an observation, 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar, cast
+
+T = TypeVar("T")
 
 #: Kind of a name -> where they all are. No command that may send something is named.
 _LISTS = {"fault": "`acs-conformance faults` lists them all", "finding": "report.html shows them all"}
@@ -105,3 +108,36 @@ class ReportError(UsageError):
 
 class TargetUnreachable(AcsConformanceError):  # noqa: N818 - it names a state of the world, as in "target unreachable"
     """Nothing at the target's address ever gave an HTTP answer."""
+
+
+class Complaints:
+    """All that is wrong with what was asked for, so that it is told at once."""
+
+    def __init__(self) -> None:
+        self._found: list[UsageError] = []
+
+    def noted(self, make: Callable[[], T]) -> T:
+        """What `make` makes; nothing that may be used where it complains, for then `tell` does."""
+        try:
+            return make()
+        except UsageError as error:
+            self._found.append(error)
+            return cast("T", None)
+
+    def tell(self) -> None:
+        """Go on if nobody has complained.
+
+        Raises:
+            UsageError: what was wrong, as it was told where there is only one.
+        """
+        if not self._found:
+            return
+        first, *more = self._found
+        if not more:
+            raise first
+        if isinstance(first, ProfileError) and all(isinstance(each, ProfileError) for each in more):
+            others = [each for each in more if isinstance(each, ProfileError)]
+            raise ProfileError(first.file, first.line, first.key, first.reason, [*first.more, *others])
+        kinds = {type(each) for each in self._found}
+        text = "\n".join(map(str, self._found))
+        raise CredentialsError(text) if kinds == {CredentialsError} else UsageError(text)

@@ -6,7 +6,8 @@ on request and not before; no repr shows one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,10 +16,11 @@ from acs_conformance import deviation, profile_file, requirement
 from acs_conformance.budget import Limits
 from acs_conformance.cases import Depth
 from acs_conformance.connection import Route
-from acs_conformance.description import Description, Json
+from acs_conformance.description import Description, Json, Node
 from acs_conformance.deviation import Deviation
-from acs_conformance.errors import CredentialsError, ProfileError, SelectionError, UsageError
+from acs_conformance.errors import Complaints, CredentialsError, ProfileError, SelectionError, UsageError
 from acs_conformance.gateway_checks import Scheme
+from acs_conformance.requirement import Requirement
 from acs_conformance.signing import Credentials
 from acs_conformance.toml_source import Key, TomlSource
 from acs_conformance.violation import validator
@@ -88,7 +90,13 @@ class Profile:
         Raises:
             CredentialsError: a variable is not set.
         """
-        return {n: self._variable(v, environ, ("secrets", n)) for n, v in self.secret_variables.items()}
+        wrong = Complaints()
+        found = {
+            name: wrong.noted(functools.partial(self._variable, variable, environ, ("secrets", name)))
+            for name, variable in self.secret_variables.items()
+        }
+        wrong.tell()
+        return found
 
     def proxy(self, environ: Mapping[str, str]) -> str | None:
         """The address of the proxy, perhaps with a user and password.
@@ -116,27 +124,41 @@ class Profile:
             ProfileError: it names an operation, an identifier, a secret or a requirement that does not exist, or binds
                 a value that its parameter can't have.
         """
-        described = tuple(descriptions)
+        wrong = Complaints()
+        for check in self._checks(tuple(descriptions)):
+            wrong.noted(check)
+        wrong.tell()
+
+    def _checks(self, described: tuple[Description, ...]) -> Iterator[Callable[[], None]]:
+        """One for each thing that it names."""
+        name_check = self._check_name
+        operations = [each.operation for each in described]
         for index, name in enumerate(self.operations):
-            self._check_name(("operations", index), "operation", name, [each.operation for each in described])
+            yield functools.partial(name_check, ("operations", index), "operation", name, operations)
         secrets = {name for each in described for name in _secret_names(each)}
         for name in self.secret_variables:
-            self._check_name(("secrets", name), "secret", name, secrets)
+            yield functools.partial(name_check, ("secrets", name), "secret", name, secrets)
         requirements = requirement.by_id(described)
         for each in self.deviations:
-            each.check_against(requirements)
+            yield functools.partial(each.check_against, requirements)
         for index, pattern in enumerate(self.may_stay_inconclusive):
-            try:
-                requirement.select(requirements.values(), pattern)
-            except SelectionError as error:
-                raise self.error(("may_stay_inconclusive", index), str(error)) from None
+            yield functools.partial(self._check_pattern, index, pattern, requirements)
         bound = {node.path: node for each in described for node in each.nodes.values() if node.identifier == "bound"}
         for path, value in self.bindings.items():
-            self._check_name(("bindings", path), "identifier of a target", path, bound)
-            broken = next(validator(bound[path].schema).iter_errors(value), None)
-            if broken is not None:
-                reason = f"can't be this: its {broken.validator} is {broken.validator_value}"
-                raise self.error(("bindings", path), reason)
+            yield functools.partial(self._check_binding, path, value, bound)
+
+    def _check_pattern(self, index: int, pattern: str, requirements: Mapping[str, Requirement]) -> None:
+        try:
+            requirement.select(requirements.values(), pattern)
+        except SelectionError as error:
+            raise self.error(("may_stay_inconclusive", index), str(error)) from None
+
+    def _check_binding(self, path: str, value: str, bound: Mapping[str, Node]) -> None:
+        self._check_name(("bindings", path), "identifier of a target", path, bound)
+        broken = next(validator(bound[path].schema).iter_errors(value), None)
+        if broken is not None:
+            reason = f"can't be this: its {broken.validator} is {broken.validator_value}"
+            raise self.error(("bindings", path), reason)
 
     def bindings_in(self, descriptions: Iterable[Description]) -> dict[str, str]:
         """The bindings, with what has to equal a bound value and is not bound itself."""
@@ -185,10 +207,7 @@ def load(given: str, folder: Path) -> Profile:
     path, _, name = given.partition("#")
     is_file = path.endswith(".toml") or "/" in path or "\\" in path
     if not is_file and not (folder / FILE).is_file():
-        raise UsageError(
-            f"there is no {FILE} in {folder.resolve()} to look up the profile {given!r} in. "
-            "Write one as docs/targets.md shows, or give the path of another file"
-        )
+        raise _absent(folder, f" to look up the profile {given!r} in")
     source = profile_file.read(folder / path if is_file else folder / FILE)
     known = source.data["targets"]
     name = name if is_file else given
@@ -200,12 +219,24 @@ def load(given: str, folder: Path) -> Profile:
     return _profile(source, name, given)
 
 
-def load_all(path: Path) -> list[Profile]:
-    """Every profile in a file, in its order.
+def _absent(folder: Path, purpose: str) -> UsageError:
+    return UsageError(
+        f"there is no {FILE} in {folder.resolve()}{purpose}. "
+        "Write one as docs/targets.md shows, or give the path of another file"
+    )
+
+
+def load_all(path: Path | None) -> list[Profile]:
+    """Every profile in a file, in its order; None: in the file `acs-conformance.toml` of the current folder.
 
     Raises:
         ProfileError: the file can't be read or is not of the form that profiles have.
+        UsageError: there is no such file.
     """
+    if path is None:
+        path = Path(FILE)
+        if not path.is_file():
+            raise _absent(Path(), "")
     source = profile_file.read(path)
     return [_profile(source, name, f"{path}#{name}") for name in source.data["targets"]]
 

@@ -21,8 +21,9 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from acs_conformance import toml_source
+from acs_conformance.connection import checked_proxy, fault_of
 from acs_conformance.description import Json
-from acs_conformance.errors import ProfileError
+from acs_conformance.errors import ProfileError, UsageError
 from acs_conformance.toml_source import Key, TomlSource
 
 #: Ends of keys, without case and signs, whose values are secrets.
@@ -115,7 +116,10 @@ def checked(source: TomlSource, form: Mapping[str, Any] | None = None) -> TomlSo
         ProfileError: it holds a secret or is of another form.
     """
     form = form if form is not None else schema()
-    problems = list(_secrets(source)) or [*_misfits(source, form), *_nan(source, form)]
+    if form is schema() and not source.data:
+        how = 'begin with a line [targets.NAME] and a line url = "http://HOST:PORT" below it'
+        raise ProfileError(source.path, 0, "", f"has no target; {how}")
+    problems = list(_secrets(source)) or [*_misfits(source, form), *_nan(source, form), *_addresses(source)]
     problems.sort(key=lambda problem: problem.line)
     if problems:
         first, *more = problems
@@ -185,12 +189,16 @@ def _values(value: Any, key: Key = ()) -> Iterator[tuple[Key, Any]]:  # noqa: AN
 def _misfits(source: TomlSource, form: Mapping[str, Any]) -> Iterator[ProfileError]:
     """What the schema does not allow."""
     formats = Draft202012Validator.FORMAT_CHECKER
+    lacking = set()
     for error in Draft202012Validator(form, format_checker=formats).iter_errors(_as_json(source.data)):
         key = tuple(error.absolute_path)
         if error.validator == "additionalProperties":
             known = error.schema.get("properties", {})
             yield from (source.error((*key, n), _unknown(n, known)) for n in error.instance if n not in known)
         elif error.validator == "required":
+            if key in lacking:  # there is an error for each name, and each is of all
+                continue
+            lacking.add(key)
             absent = [name for name in error.validator_value if name not in error.instance]
             yield from (source.error(key, f"lacks {name}. {_meaning((*key, name), form)}") for name in absent)
         elif "propertyNames" in error.absolute_schema_path:
@@ -286,3 +294,17 @@ def _nan(source: TomlSource, form: Mapping[str, Any]) -> Iterator[ProfileError]:
     for key, value in _values(source.data):
         if isinstance(value, float) and math.isnan(value):
             yield source.error(key, f"is no number. {_meaning(key, form)}")
+
+
+def _addresses(source: TomlSource) -> Iterator[ProfileError]:
+    """Addresses that can't be one, wherever they lead."""
+    tables = source.data.get("targets")
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        url, proxy = (table.get(key) for key in ("url", "proxy")) if isinstance(table, dict) else (None, None)
+        if isinstance(url, str) and url and fault_of(url):
+            yield source.error(("targets", name, "url"), fault_of(url).removeprefix(":").strip())
+        if isinstance(proxy, str) and proxy.startswith("http://"):
+            try:
+                checked_proxy(proxy)
+            except UsageError as error:
+                yield source.error(("targets", name, "proxy"), str(error))

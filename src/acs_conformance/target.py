@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from acs_conformance.connection import Route, checked_proxy, trusting
-from acs_conformance.errors import UsageError
+from acs_conformance.connection import Route, checked_proxy, fault_of, trusting
+from acs_conformance.errors import Complaints, UsageError
 from acs_conformance.profile import Profile
 from acs_conformance.signing import Credentials
 
@@ -94,24 +94,60 @@ def from_profile(profile: Profile, environ: Mapping[str, str], *, is_limited: bo
         ProfileError: the address is malformed, or not on loopback and nothing is limited; the proxy can't be used, or
             the bundle not be read.
         CredentialsError: there is nothing where the profile refers to.
+        UsageError: several of that, all at once.
     """
-    with _blaming(profile, "url"):
-        clean = address(profile.url, is_limited=is_limited)
-    proxy = profile.proxy(environ)
-    with _blaming(profile, "proxy"):
-        _check_proxy(proxy, clean)
-    with _blaming(profile, "ca_bundle"):
-        if profile.route.ca_bundle is not None:
-            trusting(profile.route.ca_bundle)
+    wrong = Complaints()
+    clean = wrong.noted(lambda: _address_of(profile, is_limited=is_limited))
+    proxy, credentials, secrets = _referred(profile, environ, wrong)
+    wrong.tell()
     return Target(
         url=clean,
         kind=profile.name,
-        credentials=profile.credentials(environ),
+        credentials=credentials,
         option=f"--profile {shlex.quote(profile.given_as)}",
-        secrets=profile.secrets(environ),
+        secrets=secrets,
         route=replace(profile.route, proxy=proxy),
         pace=profile.pace,
     )
+
+
+def check_references(profile: Profile, environ: Mapping[str, str]) -> None:
+    """Look whether there is what a profile refers to.
+
+    Raises:
+        UsageError: all that is not there, or can't be used.
+    """
+    wrong = Complaints()
+    _referred(profile, environ, wrong)
+    wrong.tell()
+
+
+def _referred(
+    profile: Profile, environ: Mapping[str, str], wrong: Complaints
+) -> tuple[str | None, Credentials, dict[str, str]]:
+    """Proxy, credentials and secrets."""
+    proxy = wrong.noted(lambda: _proxy_of(profile, environ))
+    wrong.noted(lambda: _check_bundle(profile))
+    credentials = wrong.noted(lambda: profile.credentials(environ))
+    return proxy, credentials, wrong.noted(lambda: profile.secrets(environ))
+
+
+def _address_of(profile: Profile, *, is_limited: bool) -> str:
+    with _blaming(profile, "url"):
+        return address(profile.url, is_limited=is_limited)
+
+
+def _check_bundle(profile: Profile) -> None:
+    with _blaming(profile, "ca_bundle"):
+        if profile.route.ca_bundle is not None:
+            trusting(profile.route.ca_bundle)
+
+
+def _proxy_of(profile: Profile, environ: Mapping[str, str]) -> str | None:
+    proxy = profile.proxy(environ)
+    with _blaming(profile, "proxy"):
+        _check_proxy(proxy, profile.url)
+    return proxy
 
 
 @contextmanager
@@ -142,20 +178,12 @@ def address(url: str, *, is_limited: bool = False) -> str:
         UsageError: the URL is malformed, or not on loopback and nothing is limited. The text begins with the URL.
     """
     shown = repr(re.sub(r"//[^/@]*@", "//***@", url))  # a password is not to be repeated
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise UsageError(f"{shown} is no address: {error}") from error
-    if port == 0:
-        raise UsageError(f"{shown}: no server listens on port 0")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"{shown} is no address; give scheme and host, as in http://127.0.0.1:8080")
-    if parts.username or parts.password:
-        raise UsageError(f"{shown} holds a user or password; credentials come from the environment or a profile")
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise UsageError(f"{shown} has a path or query; give scheme, host and port only")
-    if not is_loopback(parts.hostname):
+    fault = fault_of(url)
+    if fault:
+        raise UsageError(f"{shown}{fault}")
+    parts = urlsplit(url)
+    name = parts.hostname or ""
+    if not is_loopback(name):
         if not is_limited:
             raise UsageError(
                 f"{shown} is not on this machine. Accepted requests create things that cost money there, so only "
@@ -163,15 +191,8 @@ def address(url: str, *, is_limited: bool = False) -> str:
             )
         if parts.scheme != "https":
             raise UsageError(f"{shown} is not on this machine, and what goes there has to be encrypted; use https://")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    if not parts.netloc.isascii() or not parts.netloc.lower().startswith(host) or not _is_rest(parts.netloc, host):
-        raise UsageError(f"{shown} is no address: {parts.netloc!r} is neither a host nor a host and port")
-    return f"{parts.scheme}://{host}{f':{port}' if port is not None else ''}"
-
-
-def _is_rest(netloc: str, host: str) -> bool:
-    """Whether nothing but a port stands behind the host."""
-    return re.fullmatch(r"(:[0-9]*)?", netloc[len(host) :]) is not None
+    host = f"[{name}]" if ":" in name else name
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port is not None else ''}"
 
 
 def is_loopback(host: str) -> bool:

@@ -6,6 +6,7 @@ what stands in a file: a secret may have been put there by mistake.
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -63,7 +64,10 @@ def read(path: Path) -> TomlSource:
         ProfileError: the file is missing, is not UTF-8 or not TOML.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        data = path.read_bytes()
+        if data.startswith(codecs.BOM_UTF8):
+            raise ProfileError(path, 1, "", "begins with a byte order mark; save it as UTF-8 without one")
+        text = data.decode("utf-8")
     except OSError as error:
         raise ProfileError(path, 0, "", f"can't be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
