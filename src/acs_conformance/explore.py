@@ -179,6 +179,7 @@ class _Explorer:
             if self.smallest is None:
                 self.stage.undecided["the same requests were answered otherwise when they were sent again"] = None
         self._make_smaller(sorted(set(moves.waits_s)))
+        self._confirm()
 
     # --- before -------------------------------------------------------------------------------------------------------
 
@@ -287,6 +288,12 @@ class _Explorer:
                     break
             else:
                 return
+
+    def _confirm(self) -> None:
+        """Send what is to be told again: it is told with how often it fails, of which a single time says nothing."""
+        for _ in range(ATTEMPTS - 1):
+            if self.smallest is not None:
+                self._retry(self.smallest.calls)
 
     def _retry(self, calls: tuple[Call, ...]) -> None:
         walk = Walk(self.stage)
