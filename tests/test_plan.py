@@ -708,6 +708,23 @@ def test_a_case_says_what_it_changes():
 
 
 @by_operation
+def test_what_has_to_be_refused_would_not_live_long_if_it_was_accepted(operation):
+    """Where the time for which something lives is not under test, it is the shortest one, or left out."""
+    description = DESCRIPTIONS[operation]
+    if description.creates is None:
+        return
+    found = {
+        case.id: [decode(description, request).document.get(name) for name in description.creates.short_lived]
+        for case, _, request in of_kind(operation, "standard", 0, "reject", "sequence")
+        if not any(f".{name}." in case.id for name in description.creates.short_lived) and "#several" not in case.id
+    }
+    short = [*description.creates.short_lived.values()]
+    costly = {name: values for name, values in found.items() if values not in (short, [None] * len(short))}
+    assert found
+    assert costly == {}
+
+
+@by_operation
 def test_every_case_in_surroundings_can_be_sent_without_them(operation):
     """A failure in surroundings is tried once more at its simplest."""
     description = DESCRIPTIONS[operation]

@@ -190,6 +190,8 @@ def _case_result(case: Case, group: list[Exchange], judgements: Mapping[int, Jud
         judged = [judgements[exchange.number] for exchange in sent]
         if any(exchange.failure == STALE for exchange in sent):
             reason = reason or STALE
+        elif any(exchange.is_unreachable for exchange in sent):  # nothing was sent, so it says nothing of the request
+            reason = reason or next(exchange.failure for exchange in sent if exchange.is_unreachable)
         elif any(judgement.is_right is False for judgement in judged):
             failed += 1
         elif any(judgement.is_right is None and judgement.answer.kind == "broken" for judgement in judged):

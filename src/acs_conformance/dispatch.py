@@ -31,6 +31,8 @@ _LONGEST_WAIT_S = 30.0
 #: Seconds between looks at a thing that is to end, and after which one more look is enough.
 _POLLS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 _PATIENCE_S = 66.0
+#: Seconds before a target that was there before is looked for again.
+_AWAY_S = (0.5, 1.0, 2.0, 4.0)
 #: How often a campaign waits for a broken target, and at most how many seconds each time.
 _RESTS = 12
 _LONGEST_REST_S = 10.0
@@ -115,10 +117,24 @@ class Dispatcher:
             if judgement.answer.failure == STALE:
                 attempt += 1
                 judgement = self._sequence(case, attempt)
+            judgement, attempt = self._connected(case, attempt, judgement)
             if judgement.answer.kind != "throttled" or judgement.is_right is not None or wait is None:
                 break
             self._sleep(self._wait_s(wait))
             attempt += 1
+        return judgement, attempt
+
+    def _connected(self, case: Case, attempt: int, judgement: Judgement) -> tuple[Judgement, int]:
+        """Wait for a target that was there before and is not now: nothing was sent, so it costs nothing to try again.
+
+        Whoever looks at each exchange ends the campaign when that has taken too long.
+        """
+        for wait in itertools.chain(_AWAY_S, itertools.repeat(_AWAY_S[-1])):
+            if self._last is None or not self._last.is_unreachable or not self._shared.was_reached:
+                break
+            self._sleep(wait)
+            attempt += 1
+            judgement = self._sequence(case, attempt)
         return judgement, attempt
 
     def _sequence(self, case: Case, attempt: int) -> Judgement:

@@ -14,6 +14,9 @@ from acs_conformance.record import Exchange
 
 #: Requests in a row without any HTTP answer, after which nothing more is sent.
 _SILENT = 9
+#: Seconds for which a target that was there before may be away, and tries to reach it at the most.
+_AWAY_S = 15.0
+_LOOKED_FOR = 40
 #: Invalid requests in a row, all accepted, after which nothing more is sent: on a real target each may cost.
 _ALL_ACCEPTED = 30
 
@@ -31,6 +34,9 @@ class EarlyEnds:
         self.is_unreachable = False
         self._journal = journal
         self._silent = 0
+        #: When the target was first found to be away, if it is, and how often it was looked for since.
+        self._away_since = 0.0
+        self._looked_for = 0
         self._rejects = 0
         self._surprises = 0
 
@@ -40,14 +46,25 @@ class EarlyEnds:
         Raises:
             Stopped: there were too many.
         """
-        self._silent = self._silent + 1 if exchange.response is None else 0
         answered = any(earlier.response is not None for earlier in self._journal.exchanges)
+        if is_unreachable and answered:
+            self._look_for(exchange)
+            return
+        self._looked_for = 0
+        self._silent = self._silent + 1 if exchange.response is None else 0
         if is_unreachable and not answered and self._silent >= ATTEMPTS:
             self.is_unreachable = True
             raise Stopped(f"the target can't be reached: {with_remedy(exchange.failure)}")
         if self._silent >= _SILENT:
             self.is_unreachable = not answered
             raise Stopped(f"{self._silent} requests in a row got no HTTP answer: {exchange.failure}")
+
+    def _look_for(self, exchange: Exchange) -> None:
+        if self._looked_for == 0:
+            self._away_since = exchange.sent_at
+        self._looked_for += 1
+        if exchange.sent_at - self._away_since >= _AWAY_S or self._looked_for >= _LOOKED_FOR:
+            raise Stopped(f"the target can't be reached any more: {with_remedy(exchange.failure)}")
 
     def look_at_case(self, case: Case, judgement: Judgement) -> None:
         """Count invalid requests that are accepted.

@@ -173,6 +173,7 @@ class Recorder:
                 request=shown,
                 response=response,
                 failure=reply.failure,
+                is_unreachable=reply.is_unreachable,
                 sent_at=sent_at,
                 elapsed_s=elapsed_s,
                 moved_s=moved_s,

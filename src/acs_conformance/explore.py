@@ -9,6 +9,7 @@ that a campaign has, so the model holds no opinion of its own: it is a list of w
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
@@ -138,8 +139,8 @@ class _Explorer:
     notes: list[str] = field(default_factory=list)
     smallest: Failing | None = None
     #: Calls of a sequence as a text -> how often it was sent, and how often it failed.
-    tried: dict[str, int] = field(default_factory=dict)
-    failed: dict[str, int] = field(default_factory=dict)
+    tried: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
     examples: int = 0
     #: Number of the last exchange before the walks.
     opened_up_to: int = 0
@@ -179,6 +180,7 @@ class _Explorer:
             if self.smallest is None:
                 self.stage.undecided["the same requests were answered otherwise when they were sent again"] = None
         self._make_smaller(sorted(set(moves.waits_s)))
+        self._confirm()
 
     # --- before -------------------------------------------------------------------------------------------------------
 
@@ -254,9 +256,9 @@ class _Explorer:
         self.cases[walk.case.id] = walk.case
         self.run_ids[walk.case.id] = walk.run_id
         key = repr(walk.calls if walk.failing is None else walk.failing.calls)
-        self.tried[key] = self.tried.get(key, 0) + 1
+        self.tried[key] += 1
         if walk.failing is not None:
-            self.failed[key] = self.failed.get(key, 0) + 1
+            self.failed[key] += 1
             if self.smallest is None or walk.failing.size < self.smallest.size:
                 self.smallest = walk.failing
                 self.idle_walks = 0
@@ -288,6 +290,12 @@ class _Explorer:
             else:
                 return
 
+    def _confirm(self) -> None:
+        """Send what is to be told again: it is told with how often it fails, of which a single time says nothing."""
+        for _ in range(ATTEMPTS - 1):
+            if self.smallest is not None:
+                self._retry(self.smallest.calls)
+
     def _retry(self, calls: tuple[Call, ...]) -> None:
         walk = Walk(self.stage)
         for call in calls:
@@ -301,14 +309,16 @@ class _Explorer:
         """What came of it; where no walk failed, what all of them show together counts too."""
         stage = self.stage
         failing = self.smallest or self._together()
-        key = repr(failing.calls) if failing is not None else ""
+        # What all walks show together was seen once: it is no sequence that could have been sent again.
+        once = int(failing is not None)
+        key = repr(self.smallest.calls) if self.smallest is not None else ""
         return Exploration(
             descriptions=stage.descriptions,
             effort=self.effort,
             run_id=stage.run_id,
             failing=failing,
-            failed=max(1, self.failed.get(key, 0)) if failing is not None else 0,
-            tried=max(1, self.tried.get(key, 0)) if failing is not None else 0,
+            failed=self.failed[key] or once,
+            tried=self.tried[key] or once,
             walks=stage.walks,
             requests=stage.requests,
             undecided=tuple(stage.undecided),

@@ -59,6 +59,8 @@ class Shared:
         self.moved_s = 0.0
         #: How often somebody has waited for the target to come to itself.
         self.rests = 0
+        #: Whether the target was ever connected to.
+        self.was_reached = False
         self._number = 0
         self.go_on()
 
@@ -66,6 +68,7 @@ class Shared:
         """Take in that other processes have added to the journal."""
         with self.lock:
             self._number = max((exchange.number for exchange in self.journal.exchanges), default=self._number)
+            self.was_reached = self.was_reached or any(e.response is not None for e in self.journal.exchanges)
             # Another process may have moved the clock of the things that this one shares with it.
             self.moved_s = max(self.moved_s, *(e.moved_s for e in self.journal.exchanges), 0.0)
 
@@ -76,6 +79,7 @@ class Shared:
             self._number = max(self._number, last) + 1
             numbered = replace(exchange, number=self._number)
             self.journal.add_exchange(numbered)
+            self.was_reached = self.was_reached or exchange.response is not None
             return numbered
 
     def add_case(self, case: Case) -> None:

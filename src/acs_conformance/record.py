@@ -43,6 +43,8 @@ class Exchange:
     response: RawResponse | None
     #: Why there is no response: "" or a sentence such as "the connection was closed".
     failure: str = ""
+    #: Whether there was no connection, so that nothing was sent.
+    is_unreachable: bool = False
     #: Unix seconds when it was sent, and seconds until the answer was read.
     sent_at: float = 0.0
     elapsed_s: float = 0.0
@@ -72,6 +74,8 @@ class Exchange:
             "response": None,
             "failure": self.failure,
         }
+        if self.is_unreachable:
+            data["is_unreachable"] = True
         if self.response is not None:
             data["response"] = {
                 "status": self.response.status,
@@ -104,6 +108,7 @@ class Exchange:
             if response is None
             else RawResponse(response["status"], _headers(response["headers"]), _bytes(response["body"])),
             failure=data["failure"],
+            is_unreachable=data.get("is_unreachable", False),
             sent_at=data["sent_at"],
             elapsed_s=data["elapsed_s"],
             moved_s=data["moved_s"],

@@ -230,14 +230,18 @@ class Walk:
             self._check()
 
     def _check(self) -> None:
-        """Judge the walk as a campaign is judged, with what earlier walks did to things that it names."""
+        """Judge the walk as a campaign is judged, by itself: what it shows has to show again when it is sent alone.
+
+        What earlier walks did to things that it names may excuse an answer, for an id that was made up may be one of
+        theirs. It never makes an answer wrong.
+        """
         mine = self._exchanges
+        failed = self._failures(mine)
         named = {name for e in mine for name in self._stage.names_in(e, self._judgements[e.number])}
         others = {e.number: e for name in named for e in self._stage.named[name] if e.case != self._case.id}
-        cases = {e.case: replace(self._case, id=e.case) for e in others.values()} | {self._case.id: self._case}
-        judged = judge_campaign(self._stage.descriptions, cases, [*others.values(), *mine])
-        numbers = {e.number for e in mine}
-        failed = [o for o in judged.observations if o.outcome == "fail" and o.exchange in numbers]
+        if failed and others:
+            wrong = {(o.requirement, o.exchange) for o in self._failures([*others.values(), *mine])}
+            failed = [o for o in failed if (o.requirement, o.exchange) in wrong]
         if failed:
             first = min(failed, key=lambda observation: observation.exchange)
             last = next(e for e in mine if e.number == first.exchange)
@@ -247,6 +251,11 @@ class Walk:
             self.failing = Failing(
                 observation=first, case=case, calls=self.calls[:cut], run_id=self.run_id, exchanges=shown
             )
+
+    def _failures(self, exchanges: list[Exchange]) -> list[Observation]:
+        cases = {e.case: replace(self._case, id=e.case) for e in exchanges}
+        judged = judge_campaign(self._stage.descriptions, cases, exchanges)
+        return [observation for observation in judged.observations if observation.outcome == "fail"]
 
     def close(self) -> None:
         """End what the walk has created and write down what it was."""

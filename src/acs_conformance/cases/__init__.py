@@ -138,7 +138,7 @@ def plan(
     valid = [opening_case(description), *accept_cases(description, scope.strength, thorough=scope.thorough)]
     valid += sequence_cases(description, scope.jobs)
     refused = list(_limited(reject_cases(description, thorough=scope.thorough), scope.rejects))
-    met = surroundings(description, scope.strength) if scope.probes else []
+    met = surroundings(description, scope.strength, thorough=scope.thorough) if scope.probes else []
     refused = list(in_surroundings(description, refused, met))
     asked = [*probe_cases(description), *hostile_cases(description)] if scope.probes else []
     known = list(thing_cases(description))

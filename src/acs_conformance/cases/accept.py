@@ -58,13 +58,15 @@ def accept_cases(description: Description, strength: int, *, thorough: bool = Fa
     yield from made
 
 
-def surroundings(description: Description, strength: int) -> list[tuple[Edit, ...]]:
+def surroundings(description: Description, strength: int, *, thorough: bool = False) -> list[tuple[Edit, ...]]:
     """Valid requests in which violations are tried besides the simplest one, as edits.
 
     As few of the covering array's rows as show every level: what is refused has to be refused whatever stands beside
     it. They are accept cases themselves, so that the things they name are known to work. Names that each request makes
-    for itself are left alone, and so is the notation of JSON.
+    for itself are left alone, and so is the notation of JSON. What is created all the same lives no longer than by
+    default: the time that makes it short-lived may be left out, and only a `thorough` plan makes it longer.
     """
+    lasting = description.creates.short_lived if description.creates and not thorough else {}
     rows = levels.rows(description, strength)
     missing = {(name, level) for row in rows for name, level in row.items()}
     chosen = []
@@ -75,7 +77,9 @@ def surroundings(description: Description, strength: int) -> list[tuple[Edit, ..
             tuple(
                 edit
                 for edit in _row_edits(description, rows[number], number + 1)
-                if edit.op != "mangle" and description.nodes[path_of(edit.location)].identifier != "fresh"
+                if edit.op != "mangle"
+                and description.nodes[path_of(edit.location)].identifier != "fresh"
+                and not (edit.op == "set" and path_of(edit.location) in lasting)
             )
         )
     return chosen

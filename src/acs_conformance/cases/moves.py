@@ -169,12 +169,17 @@ def _waits_s(family: Family) -> Iterator[float]:
 
 
 def smaller(calls: tuple[Call, ...], waits_s: Iterable[float]) -> Iterator[tuple[Call, ...]]:
-    """Sequences with something left out, the largest parts first; the last call stays, and waits get shorter."""
+    """Sequences with something left out, the largest parts first; the last call stays, and waits get shorter.
+
+    Where no call can be left out alone, one thing may do for two: what acts on one of them acts on the other instead.
+    """
     size = (len(calls) + 1) // 2
     while size and len(calls) > 1:
         for start in range(0, len(calls) - 1, size):
             yield from _without(calls, set(range(start, min(start + size, len(calls) - 1))))
         size //= 2
+    for one, other in itertools.combinations(sorted({call.of for call in calls if call.of is not None}), 2):
+        yield from _without(tuple(replace(call, of=one) if call.of == other else call for call in calls), {other})
     for position, call in enumerate(calls):
         if call.edits:
             yield _with(calls, position, replace(call, edits=()))

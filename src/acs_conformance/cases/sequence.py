@@ -89,8 +89,16 @@ def _examples(description: Description) -> tuple[Edit, ...]:
 
 
 def _late_refusals(description: Description) -> Iterator[Case]:
-    """Reject cases of the last nodes first: a server that acts before it has checked everything is caught by these."""
-    creating = [case for case in reject_cases(description) if len(case.edits) == 1 and case.edits[0].op == "set"]
+    """Reject cases of the last nodes first: a server that acts before it has checked everything is caught by these.
+
+    What makes an orphan short-lived stays as it is: a server that creates something all the same would keep it.
+    """
+    lasting = description.creates.short_lived if description.creates else {}
+    creating = [
+        case
+        for case in reject_cases(description)
+        if len(case.edits) == 1 and case.edits[0].op == "set" and case.edits[0].location[0] not in lasting
+    ]
     return iter(reversed(creating))
 
 

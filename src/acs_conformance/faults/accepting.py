@@ -278,8 +278,11 @@ def _can_meet(one: str, other: str) -> bool:
 def overlooking_when(description: Description) -> Iterator[Blind]:
     """Rules that are not checked when another documented value is there: each rule once for each such value."""
     required = [node for node in description.nodes.values() if node.required]
+    short_lived = description.creates.short_lived if description.creates else {}
     for name, is_there in conditions(description).items():
-        about = name.partition("=")[0]
+        about, _, value = name.partition("=")
+        # What is invalid might be created all the same, so what it is tried beside doesn't make it live for long.
+        is_costly = about in short_lived and value not in ("absent", str(short_lived[about]))
         for node in (*required, *(n for n in description.nodes.values() if not n.required)):
             for keyword in ("required", "pattern", "enum", "maxLength", "minLength", "minimum", "maximum", "type"):
                 has = node.required if keyword == "required" else keyword in node.schema
@@ -298,6 +301,7 @@ def overlooking_when(description: Description) -> Iterator[Blind]:
                     id=f"{description.id(f'{node.path}.{keyword}')}!ignore-when#{name}",
                     operator="ignore-when",
                     says=f"{node.path}.{keyword} is not checked when {name}",
+                    found_at="exhaustive" if is_costly else "standard",
                     overlooks=overlooks,
                     when=lambda call, _found, _memory, is_there=is_there: is_there(call),
                 )
