@@ -15,6 +15,7 @@ from acs_conformance.connection import Route, checked_proxy, trusting
 from acs_conformance.errors import UsageError
 from acs_conformance.http_sender import HttpSender
 from acs_conformance.message import RawRequest, RawResponse
+from acs_conformance.obstacle import with_remedy
 
 HOSTILE = "/?a=%2F%20%7E~*'();:@$,&b=%E2%82%AC&c=a+b&d"
 
@@ -140,7 +141,10 @@ def test_a_proxy_lets_tls_through_unread(tmp_path):
 
 def test_a_proxy_that_is_not_there_or_is_none_is_told(tmp_path):
     with servers.nobody() as nowhere:
-        assert send("http://127.0.0.1:1", proxy=nowhere).failure.startswith("no connection")
+        reply = send("http://127.0.0.1:1", proxy=nowhere.replace("//", "//user:p%40ss@"))
+    assert reply.failure == f"no connection to the proxy {nowhere.removeprefix('http://')}: Connection refused"
+    assert with_remedy(reply.failure).endswith("; check the proxy's address")
+    assert reply.is_unreachable
     with servers.speaks_no_http() as server:
         reply = send("https://127.0.0.1:1", proxy=server.url)
     assert reply.failure == "the connection was closed, or the answer is not HTTP"

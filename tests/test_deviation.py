@@ -186,9 +186,19 @@ def test_one_that_no_longer_occurs_is_told_and_costs_nothing():
     assert exit_code(results, covered=found.covered) is ExitCode.CONFORMS
 
 
-def test_one_whose_requirement_now_fails_otherwise_no_longer_occurs_either():
-    (mine,) = review([accepted()], [failed(("answer 500", "500 X"))], TODAY).deviations
-    assert mine.notice == "no longer occurs: remove it"
+def test_of_one_whose_requirement_fails_otherwise_the_cause_is_named_that_may_be_meant():
+    (mine,) = review([accepted(cause="acepted")], [failed(ACCEPTED)], TODAY).deviations
+    assert mine.state == "gone"
+    assert mine.notice == "the requirement fails for another cause: 'accepted'; did you mean it?"
+    (mine,) = review(
+        [accepted(cause="refused", answer="400 A")], [failed(("refused", "400 B.c")), failed(name=B)], TODAY
+    ).deviations
+    assert mine.notice == "the requirement fails for another cause: 'refused', 400 B; did you mean it?"
+    both = review([accepted(cause="x"), accepted()], [failed(ACCEPTED)], TODAY).deviations
+    assert [each.notice for each in both] == ["no longer occurs: remove it", ""]
+    (mine,) = review([accepted(A, B, cause="x")], [failed(ACCEPTED), failed(name=B)], TODAY).deviations
+    said = f"{A} fails for another cause: 'accepted'; did you mean it?; no longer occurs for {B}: remove it"
+    assert mine.notice == said
 
 
 def test_an_expired_one_that_no_longer_occurs_is_to_be_removed_and_no_more():

@@ -301,6 +301,7 @@ def test_jobs_are_listed_without_credentials(admin):
         ("POST", "/_emulator/clock", b'{"advance": 1}', 400),
         ("POST", "/_emulator/publisher", b"{}", 400),
         ("POST", "/_emulator/publisher", b'{"present": true, "where": "x"}', 400),
+        ("POST", "/_emulator/publisher", b'{"present": true, "where": {"Nope": "c"}}', 400),
         ("POST", "/_emulator/publisher", b'{"present": true, "job": "x"}', 404),
         ("POST", "/_emulator/publisher", b'{"present": true, "job": 7}', 404),
     ],

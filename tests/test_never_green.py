@@ -38,7 +38,7 @@ VICES = {
     "404 always": Vice(servers.finds_nothing, 3, ("the plain valid request was answered", "404 NotFound"), 5),
     "500 always": Vice(servers.fails_always, 1, ("requests were answered", "500 InternalError"), 30),
     "a page": Vice(servers.shows_a_page, 3, ("the plain valid request was answered", "title 'Sign in'"), 5),
-    "hangs up": Vice(servers.hangs_up, 3, ("requests", "no answer", "the connection was closed"), 15),
+    "hangs up": Vice(servers.hangs_up, 3, ("none of the", "requests was answered: the connection was closed"), 15),
     "throttles": Vice(servers.throttles_for_ever, 3, ("the plain valid request was answered", "Throttling"), 10),
     "redirects": Vice(lambda: servers.sends_elsewhere("/elsewhere"), 3, ("the plain valid request", "302"), 5),
     "another API": Vice(lambda: servers.always(404, {"error": "no route"}), 3, ("404", "no endpoint"), 5),

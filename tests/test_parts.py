@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -88,6 +89,22 @@ def test_a_part_that_is_missing_leaves_what_it_would_have_decided_undecided(tmp_
     assert "shard 2/2 is missing" in ended.report["run"]["stopped"]
     assert "inconclusive" in ended.verdicts.values()
     assert "fail" not in ended.verdicts.values()
+
+
+def test_a_part_that_was_killed_is_told(tmp_path):
+    with servers.emulates() as server:
+        parts = [run_part(server.url, tmp_path / f"part-{n}", f"{n}/2", "--depth", "quick").folder for n in (1, 2)]
+    journal = parts[1] / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes()[: journal.stat().st_size // 2])
+    ended = merged(tmp_path / "all", parts).without_traceback()
+    assert ended.code == 3
+    assert re.search(
+        r"stopped early: shard 2/2 did not end \(killed\?\): [1-9]\d* of its \d+ cases were not", ended.out
+    )
+    assert all(
+        "shard 2/2 did not end" in r["reason"] for r in ended.report["requirements"] if r["verdict"] == "inconclusive"
+    )
+    assert "shard 1/2" not in ended.out
 
 
 def test_what_is_no_part_of_it_is_refused_in_words(tmp_path):

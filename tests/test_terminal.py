@@ -114,6 +114,13 @@ def test_quiet_is_a_line_for_each_finding_and_the_verdict(tmp_path):
     assert (tmp_path / "report.html").exists()
 
 
+def test_quiet_says_why_a_run_ended_early(tmp_path):
+    with servers.shows_a_page() as server:
+        page = run_against(server.url, tmp_path / "page", "-q")
+    assert page.code == 3
+    assert re.fullmatch(r"stopped early: .*title 'Sign in'.*\nINCONCLUSIVE \(exit code 3\)\n", page.out)
+
+
 def test_verbose_names_every_case_as_it_is_judged(tmp_path):
     with emulator() as server:
         ended = run_against(server.url, tmp_path, "-v", *ONLY)

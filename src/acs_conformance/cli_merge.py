@@ -72,7 +72,7 @@ def merge(
     for name, digest in note["descriptions"].items():
         if prepared.descriptions[name].sha256 != digest:
             raise UsageError(f"the description of {name} is another one than that of {parts[0].folder}")
-    store = shard.merge(parts, report_dir, missing)
+    store = shard.merge(parts, report_dir, missing, prepared.plans)
     outcome = prepared.outcome(_target(note), store, is_complete=True)
     files = reports.write_all(outcome.report, report_dir, baseline)
     store.close()

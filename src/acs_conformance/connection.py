@@ -20,6 +20,8 @@ import httpcore
 
 from acs_conformance.errors import UsageError
 
+#: A number that systems do not share, before their words.
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -76,7 +78,15 @@ class Connector:
         Raises:
             Exception: one of httpcore, or ssl.SSLError: there is no connection.
         """
-        stream = httpcore.SyncBackend().connect_tcp(*self._peer, timeout=self._route.connect_s)
+        try:
+            stream = httpcore.SyncBackend().connect_tcp(*self._peer, timeout=self._route.connect_s)
+        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            if self._proxy is None:
+                raise
+            host, port = self._peer  # without the user and password that the address may have
+            is_late = isinstance(error, httpcore.ConnectTimeout)
+            why = f" within {self._route.connect_s:g} s" if is_late else f": {_ERRNO.sub('', str(error)) or 'refused'}"
+            raise httpcore.ProxyError(f"no connection to the proxy {host}:{port}{why}") from error
         watched(stream.get_extra_info("socket"))
         if not self._is_tls:
             return self._over(stream, b"http", *self._peer)

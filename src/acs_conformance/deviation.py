@@ -110,6 +110,8 @@ class Reviewed:
     #: Requirements that failed as it says, and those that were decided and did not.
     occurred: tuple[str, ...]
     gone: tuple[str, ...]
+    #: Those of the latter that fail for something that no deviation speaks of -> for what.
+    instead: Mapping[str, tuple[Failure, ...]] = field(default_factory=dict)
 
     @property
     def notice(self) -> str:
@@ -119,8 +121,12 @@ class Reviewed:
             parts.append(f"expired after {self.deviation.until}, so it covers nothing")
         elif self.days_left <= NOTICE_DAYS and self.state != "gone":
             parts.append(f"expires {_in_days(self.days_left)}, after {self.deviation.until}")
-        if self.gone:
-            which = "" if len(self.gone) == len(self.deviation.requirements) else f" for {', '.join(self.gone)}"
+        for name, failures in self.instead.items():
+            who = "the requirement fails" if len(self.deviation.requirements) == 1 else f"{name} fails"
+            parts.append(f"{who} for another cause: {' and '.join(map(_shown, failures))}; did you mean it?")
+        gone = [name for name in self.gone if name not in self.instead]
+        if gone:
+            which = "" if len(gone) == len(self.deviation.requirements) else f" for {', '.join(gone)}"
             parts.append(f"no longer occurs{which}: remove it")
         return "; ".join(parts)
 
@@ -175,7 +181,11 @@ def review(deviations: Sequence[Deviation], results: Iterable[Result], today: da
             seen = failure_of(observation.cause, observation.received)
             counts[seen] = counts.get(seen, 0) + 1
     decided = {name for name, result in by_id.items() if is_whole and _is_decided(result)}
-    reviewed = tuple(_reviewed(deviation, failures, decided, today) for deviation in deviations)
+    strange = {
+        name: tuple(each for each in counts if not any(deviation.matches(name, each) for deviation in deviations))
+        for name, counts in failures.items()
+    }
+    reviewed = tuple(_reviewed(deviation, failures, strange, decided, today) for deviation in deviations)
     spoken_of = {}
     for name, counts in failures.items():
         for failure in counts:
@@ -191,7 +201,11 @@ def _is_decided(result: Result) -> bool:
 
 
 def _reviewed(
-    deviation: Deviation, failures: Mapping[str, Mapping[Failure, int]], decided: Collection[str], today: date
+    deviation: Deviation,
+    failures: Mapping[str, Mapping[Failure, int]],
+    strange: Mapping[str, tuple[Failure, ...]],
+    decided: Collection[str],
+    today: date,
 ) -> Reviewed:
     occurred = tuple(
         name
@@ -203,7 +217,14 @@ def _reviewed(
     state: State = "gone" if len(gone) == len(deviation.requirements) else "not tested"
     if occurred:
         state = "covers" if days_left >= 0 else "expired"
-    return Reviewed(deviation=deviation, state=state, days_left=days_left, occurred=occurred, gone=gone)
+    instead = {name: strange[name] for name in gone if strange.get(name)}
+    return Reviewed(
+        deviation=deviation, state=state, days_left=days_left, occurred=occurred, gone=gone, instead=instead
+    )
+
+
+def _shown(failure: Failure) -> str:
+    return f"{failure.cause!r}, {failure.answer}" if failure.answer else repr(failure.cause)
 
 
 def _in_days(days: int) -> str:

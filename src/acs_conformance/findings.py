@@ -24,6 +24,8 @@ from acs_conformance.verdict import Result
 
 #: Failures of one cause in so many requirements are one finding about the target as a whole.
 _WHOLESALE = 8
+#: How an answer begins that did not come; the reason follows in brackets.
+_NO_ANSWER = "no answer"
 #: Causes that say what the target did, not why.
 _UNSPECIFIC = ("accepted", "refused")
 #: Records of a question that say nothing definite, so that a change from or to them is none.
@@ -267,7 +269,10 @@ def diagnosis(
     (most, count), total = answers.most_common(1)[0], answers.total()
     parts = []
     if total > 1 and count == total:
-        parts.append(f"all {total} requests were answered {most}")
+        if most.startswith(_NO_ANSWER):
+            parts.append(f"none of the {total} requests was answered: {most.removeprefix(_NO_ANSWER).strip(' ()')}")
+        else:
+            parts.append(f"all {total} requests were answered {most}")
     uncovered = [finding for finding in findings if not finding["is_covered"]]
     widest = max(uncovered, key=lambda finding: len(finding["requirements"]), default=None)
     if widest is not None and len(widest["requirements"]) >= _WHOLESALE:

@@ -28,6 +28,7 @@ _REMEDIES: Final = (
     ("expired", "the certificate has to be renewed, or our clock is wrong"),
     ("certificate verify failed", "ca_bundle of a profile names the authorities to trust"),
     ("TLS", "is there TLS on that port, or should the address begin with http://?"),
+    ("no connection to the proxy", "check the proxy's address"),
     ("proxy", "check the proxy's address, user and password"),
     ("not HTTP", "is it a server for HTTP, or should the address begin with https://?"),
     ("no connection", "is the target running, and the address right?"),

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from acs_conformance.cases import Plan
 from acs_conformance.errors import ReportError, UsageError
 from acs_conformance.record import Exchange
 from acs_conformance.report import files
@@ -118,13 +119,14 @@ def check_parts(parts: Sequence[Part]) -> str:
     return f"shard {', '.join(missing)} is missing" if missing else ""
 
 
-def merge(parts: Sequence[Part], into: Path, missing: str) -> Store:
+def merge(parts: Sequence[Part], into: Path, missing: str, plans: Iterable[Plan] = ()) -> Store:
     """One journal of all parts, in the order in which requests were sent.
 
     Args:
         parts: of one campaign.
         into: the folder of the new journal.
         missing: what is not among them, in words.
+        plans: of the whole campaign, to see which part was not sent to its end.
 
     Raises:
         ReportError: a journal can't be read, or the new one not be written.
@@ -142,7 +144,8 @@ def merge(parts: Sequence[Part], into: Path, missing: str) -> Store:
             merged.skip(operation, reason)
         for case_id, reason in store.unsent.items():
             merged.leave(case_id, reason)
-        stopped += [f"{part.folder.name}: {store.stopped}"] if store.stopped else []
+        ended_early = f"{part.folder.name}: {store.stopped}" if store.stopped else _cut(part, store, plans)
+        stopped += [ended_early] if ended_early else []
     # Each part counts from 1; what came before what is told by the clock.
     exchanges.sort(key=lambda exchange: (exchange.sent_at, exchange.number))
     for number, exchange in enumerate(exchanges, 1):
@@ -150,3 +153,18 @@ def merge(parts: Sequence[Part], into: Path, missing: str) -> Store:
     if stopped:
         merged.stop("; ".join(stopped))
     return merged
+
+
+def _cut(part: Part, store: Store, plans: Iterable[Plan]) -> str:
+    """What a part has left out without saying why, in words; "" for nothing."""
+    shard = part.shard or Shard(1, 1)
+    told = {exchange.case for exchange in store.exchanges} | store.unsent.keys()
+    cases = [
+        case.id
+        for plan in plans
+        if plan.description.operation not in store.skipped
+        for case in plan.part(shard.number, shard.count).cases
+        if case.is_enumerated
+    ]
+    left = sum(case not in told for case in cases)
+    return f"shard {shard} did not end (killed?): {left} of its {len(cases)} cases were not sent" if left else ""

@@ -59,6 +59,8 @@ def brief(report: Data, screen: Screen) -> Iterator[str]:
     for deviation in report["deviations"]:
         if deviation["notice"]:
             yield _painted(f"deviation at {deviation['source']}: {deviation['notice']}", _YELLOW, screen)
+    if report["run"]["stopped"]:
+        yield _fit(f"stopped early: {report['run']['stopped']}", screen, _YELLOW)
     yield _verdict(report, screen)
 
 

@@ -99,6 +99,10 @@ class Admin:
                 raise _Refused(400, "present is neither true nor false")
             if not isinstance(where, dict):
                 raise _Refused(400, 'where is no object such as {"PATH.OF.A.PARAMETER": VALUE}')
+            known = {path for each in self._emulator.descriptions.values() if each.creates for path in each.nodes}
+            unknown = sorted(where.keys() - known)
+            if unknown:
+                raise _Refused(400, f"where has {', '.join(unknown)}, which nothing is created with")
             if job_id is not None and (not isinstance(job_id, str) or self._emulator.jobs.get(job_id) is None):
                 raise _Refused(404, "job is no id of anything there is")
             if is_present:
