@@ -121,6 +121,13 @@ def test_every_package_folder_is_declared():
     assert set(PROJECT["tool"]["setuptools"]["packages"]) == found | mapped
 
 
+def test_the_suites_run_in_a_clone_without_what_only_the_tests_of_the_project_use():
+    root = Path(__file__).parents[1]
+    command = [sys.executable, "-m", "pytest", "suites", "--co", "-q", "-p", "no:timeout", "-p", "no:xdist"]
+    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
 def test_the_licence_is_in_the_wheel(wheel, names):
     (file,) = (name for name in names if name.endswith("/LICENSE"))
     assert wheel.read(file) == (ROOT / "LICENSE").read_bytes()
