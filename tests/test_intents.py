@@ -207,7 +207,7 @@ def stop(task, app):
     ("response", "is_other", "state"),
     [
         (answer(200, RequestId="r"), False, "ended"),
-        (answer(404, RequestId="r", Code="NotFound"), False, "ended"),
+        (answer(404, RequestId="r", Code="NotFound"), False, "created"),
         (answer(200, RequestId="r"), True, "created"),
         (answer(404, RequestId="r", Code="NotFound"), True, "created"),
         (answer(403, RequestId="r", Code="Forbidden"), False, "created"),
@@ -228,6 +228,25 @@ def test_what_ends_it_is_noticed_whoever_sends_it(tmp_path, response, is_other, 
         send(recorder, stop("t1", app), STOP)
     assert len(target.seen) == 2 - is_other
     assert [each.state for each in intents.read(tmp_path / "i")] == [state]
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(10, "created"), (99, "created"), (100, "ended")])
+def test_what_is_not_there_has_ended_when_its_time_is_over(tmp_path, seconds, state):
+    """Before that it may be too new to be known everywhere."""
+    recorder, _, guard = guarded(tmp_path, answer(200, TaskId="t1"), answer(404, RequestId="r", Code="NotFound"))
+    guard.clock = lambda: NOW
+    send(recorder, request())
+    guard.clock = lambda: NOW + seconds
+    send(recorder, stop("t1", decode(START, request()).document["AppId"]), STOP)
+    assert [each.state for each in intents.read(tmp_path / "i")] == [state]
+
+
+def test_under_the_name_of_another_operation_nothing_is_ended(tmp_path):
+    recorder, _, _ = guarded(tmp_path, answer(200, TaskId="t1"), answer(200, RequestId="r"))
+    send(recorder, request())
+    raw = stop("t1", decode(START, request()).document["AppId"])
+    recorder.exchange(STOP, raw, number=2, case="case#2", step=0, attempt=0, action=f"{STOP.operation}X")
+    assert [each.state for each in intents.read(tmp_path / "i")] == ["created"]
 
 
 def test_an_end_of_something_else_is_no_end_of_ours(tmp_path):

@@ -138,7 +138,9 @@ class Recorder:
             Exhausted: the guard has no leave for any.
         """
         shown, credentials = redacted(description, request)
-        ticket = self.guard.before(description, request, shown, case) if self.guard is not None else None
+        ticket = None
+        if self.guard is not None:
+            ticket = self.guard.before(description, request, shown, case, action=action)
         self._pace.wait()
         called = replace(description, operation=action) if action else description
         signed = self._signer.sign(called, request, signing, step)

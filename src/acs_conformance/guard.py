@@ -73,7 +73,9 @@ class Guard:
         if self.intents is not None:
             self.intents.close()
 
-    def before(self, description: Description, request: RawRequest, shown: RawRequest, case: str) -> Ticket:
+    def before(
+        self, description: Description, request: RawRequest, shown: RawRequest, case: str, *, action: str = ""
+    ) -> Ticket:
         """Reserve what a request costs, and write down what it may create.
 
         Args:
@@ -81,6 +83,7 @@ class Guard:
             request: unsigned.
             shown: the same without secrets, as records have it.
             case: id of the case.
+            action: the name that is called instead of the operation's own; under it nothing is ended.
 
         Raises:
             Unaffordable: it may create something, and no unit is left for that.
@@ -88,7 +91,7 @@ class Guard:
             ReportError: it can't be written down, so it must not be sent.
         """
         description = description.carrier or description
-        ends = self._ended_by(description, request)
+        ends = self._ended_by(description, request) if not action else None
         if description.creates is None:
             self.budget.request(is_free=ends is not None)
             return Ticket(description, ends=ends)
@@ -113,7 +116,7 @@ class Guard:
             is_unreachable: whether the request did not even go out.
         """
         now = self.clock()
-        if self.intents is not None and ticket.ends is not None and is_ended(ticket.description, response):
+        if self.intents is not None and ticket.ends is not None and _settles(ticket, ticket.ends, response, now):
             self.intents.tell(ticket.ends.key, "ended", now)
         if ticket.description.creates is None:
             return
@@ -159,6 +162,14 @@ class Guard:
         return intent
 
 
+def _settles(ticket: Ticket, ends: Intent, response: RawResponse | None, now: float) -> bool:
+    """Whether the answer to a request that ends a thing shows that nothing of it lives."""
+    if is_ended(ticket.description, response):
+        return True
+    is_over = ends.is_embedded or (ends.ends_by is not None and now >= ends.ends_by)
+    return is_over and is_missing(ticket.description, response)
+
+
 def outcome(description: Description, response: RawResponse | None) -> tuple[State, str | None]:
     """What an answer tells of a request that may have created something, and the id of what it created.
 
@@ -173,9 +184,14 @@ def outcome(description: Description, response: RawResponse | None) -> tuple[Sta
 
 
 def is_ended(description: Description, response: RawResponse | None) -> bool:
-    """Whether an answer of the operation that ends a thing tells that it ends, or is not there."""
-    answer = answer_of(description, response)
-    return answer.kind == "success" or (answer.row is not None and answer.row.name in description.world.missing)
+    """Whether an answer of the operation that ends a thing tells that it ends."""
+    return answer_of(description, response).kind == "success"
+
+
+def is_missing(description: Description, response: RawResponse | None) -> bool:
+    """Whether an answer tells that the thing is not there; a young one may be there all the same."""
+    row = answer_of(description, response).row
+    return row is not None and row.name in description.world.missing
 
 
 def idle_limit_s(description: Description, creates: Creates, request: RawRequest) -> float | None:
