@@ -134,3 +134,14 @@ def test_after_its_time_what_is_not_there_has_ended_at_once(tmp_path):
     assert not ending.may_live
     assert left.asked == ["t"]
     assert not left.unsettled
+
+
+def test_what_a_target_has_said_stays_on_one_line(tmp_path):
+    """An id or a code may move the cursor, or be a command to a CI system that reads its log."""
+    evil = "\n::error::x\x1b[2J"
+    refused = answer(400, RequestId="r", Code=f"A{evil}")
+    left = Left(tmp_path, [("app", f"t{evil}")], lambda _app, _name: refused)
+    (ending,) = left.stop()
+    shown = "⟨U+000A⟩::error::x⟨U+001B⟩[2J"
+    assert f"job t{shown} could not be stopped: StopRtcCloudTranscode was answered 400 A{shown};" in ending.says
+    assert ending.says.isprintable()

@@ -20,6 +20,7 @@ from acs_conformance.guard import is_ended, is_missing
 from acs_conformance.intents import Intent
 from acs_conformance.message import RawRequest
 from acs_conformance.record import Exchange
+from acs_conformance.report.text import one_line
 from acs_conformance.wire import encode_query, to_parameters
 
 #: Seconds to wait before each further try, where the target is throttling or failing.
@@ -170,7 +171,7 @@ def _stop(
         exchange, is_unreachable = recorder.exchange(ender, request, number=0, case=case.id, step=0, attempt=number)
         sent.append(exchange)
         answer = answer_of(ender, exchange.response, exchange.failure)
-        told = f"{ender.operation} was answered {answer}"
+        told = f"{ender.operation} was answered {one_line(str(answer))}"
         if is_ended(ender, exchange.response):
             return Ending(intent, False, f"{_named(intent)} stopped: {told}", sent, case), True
         if is_missing(ender, exchange.response):
@@ -188,7 +189,7 @@ def _stop(
 
 def _named(intent: Intent) -> str:
     if intent.id is not None:
-        return f"{intent.thing} {intent.id}"
+        return f"{intent.thing} {one_line(intent.id)}"
     return f"a {intent.thing} that {intent.operation} may have created at {_iso(intent.at)} for {intent.case}"
 
 
