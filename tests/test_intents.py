@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -16,6 +17,7 @@ from acs_conformance.exchange import Recorder, Reply
 from acs_conformance.guard import Guard, Place, idle_limit_s, outcome
 from acs_conformance.intents import Intent, Intents
 from acs_conformance.message import RawRequest, RawResponse
+from acs_conformance.record import BODY_LIMIT
 from acs_conformance.wire import decode, decode_query
 from in_process import Anybody
 
@@ -168,10 +170,58 @@ def test_what_can_not_be_written_down_is_not_sent(tmp_path):
         (answer(302), "unknown", None),
         (RawResponse(200, (), b"\xff"), "unknown", None),
         (None, "unknown", None),
+        # The API's own words, of this operation or not; and those of something in between.
+        (answer(400, Code="Odd.Code", RequestId="r"), "refused", None),
+        (RawResponse(400, (), b"<Error><RequestId>r</RequestId><Code>Odd</Code></Error>"), "refused", None),
+        (answer(400, Code="Odd.Code"), "unknown", None),
+        (answer(400, RequestId="r"), "unknown", None),
+        (RawResponse(408, (("content-type", "text/html"),), b"<html>Request Timeout</html>"), "unknown", None),
+        (RawResponse(404, (), b""), "unknown", None),
+        # An id in an answer that is not as it should be.
+        (RawResponse(200, (), b'\xef\xbb\xbf{"RequestId":"r","TaskId":"t"}'), "created", "t"),
+        (RawResponse(200, (), '{"TaskId":"t"}'.encode("utf-16")), "created", "t"),
+        (RawResponse(200, (), b'{"RequestId":"r","TaskId":"t"'), "created", "t"),
+        (RawResponse(200, (), b'{"TaskId" : "a\\"\\u0062", "Requ'), "created", 'a"b'),
+        (RawResponse(200, (), b'{"RequestId":"r","TaskId":"t'), "unknown", None),
+        (RawResponse(200, (), b'{"RequestId":"r","TaskId":""'), "unknown", None),
+        (RawResponse(200, (), b'{"RequestId":"r","TaskId":"\\x"}'), "unknown", None),
+        (answer(200, Data={"TaskId": "t"}), "created", "t"),
+        (answer(200, TaskId=17), "created", "17"),
+        (RawResponse(200, (), b'{"TaskId":17'), "unknown", None),
+        (RawResponse(200, (), b"<Answer><TaskId>a&amp;b</TaskId><Re"), "created", "a&b"),
+        (RawResponse(200, (), b'<x:Answer><x:TaskId nil="no">\n t\n</x:TaskId>'), "created", "t"),
+        (RawResponse(200, (), b"<Answer><TaskId>t"), "unknown", None),
+        (RawResponse(502, (), b'<html>{"TaskId":"t"}</html>'), "created", "t"),
     ],
 )
 def test_only_a_refusal_says_that_nothing_was_created(response, state, identifier):
     assert outcome(START, response) == (state, identifier)
+
+
+@pytest.mark.parametrize(
+    ("body", "state", "identifier"), [(b'{"TaskId":"t"', "created", "t"), (b'{"Ta', "unknown", None)]
+)
+def test_what_had_come_of_an_answer_that_broke_off_may_hold_the_id(tmp_path, body, state, identifier):
+    """It is looked into for that, and neither judged nor recorded."""
+    arrived = RawResponse(200, (("content-type", "application/json"),), body)
+    recorder, _, guard = guarded(tmp_path, Reply(None, "the connection was closed", arrived=arrived), max_jobs=1)
+    assert send(recorder, request()).response is None
+    assert [(each.state, each.id) for each in intents.read(tmp_path / "i")] == [(state, identifier)]
+    assert guard.budget.spent("job") == 1
+
+
+def test_a_refusal_that_had_come_in_part_refuses_nothing(tmp_path):
+    arrived = RawResponse(400, (), b'{"RequestId":"r","Code":"InvalidParameter","Message":"B')
+    recorder, _, _ = guarded(tmp_path, Reply(None, "the connection was closed", arrived=arrived))
+    send(recorder, request())
+    assert [each.state for each in intents.read(tmp_path / "i")] == ["unknown"]
+
+
+@pytest.mark.parametrize("piece", [b'"TaskId":"', b"<TaskId ", b'"TaskId": ', b'"TaskId":"\\', b"<a:TaskId>"])
+def test_a_hostile_text_is_searched_in_no_time(piece):
+    began = time.perf_counter()
+    outcome(START, RawResponse(200, (), piece * (BODY_LIMIT // len(piece))))
+    assert time.perf_counter() - began < 5
 
 
 def test_a_unit_is_given_back_when_refused_and_kept_when_nobody_knows(tmp_path):
@@ -190,7 +240,8 @@ def test_a_unit_is_given_back_when_refused_and_kept_when_nobody_knows(tmp_path):
 
 
 def test_a_request_that_is_not_sent_reserves_nothing(tmp_path):
-    recorder, target, guard = guarded(tmp_path, answer(400), max_requests=1, max_jobs=5)
+    refused = answer(400, Code="InvalidParameter", RequestId="r")
+    recorder, target, guard = guarded(tmp_path, refused, max_requests=1, max_jobs=5)
     send(recorder, request())
     with pytest.raises(Exhausted):
         send(recorder, request())

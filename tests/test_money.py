@@ -18,7 +18,7 @@ import servers
 from acs_conformance import faults, intents, profile, reach, run, spec_folder
 from acs_conformance.budget import Limits
 from acs_conformance.errors import UsageError
-from acs_conformance.message import RawRequest
+from acs_conformance.message import RawRequest, RawResponse
 from acs_conformance.options import Options
 from acs_conformance.oracle import expect
 from acs_conformance.store import Store
@@ -228,6 +228,38 @@ def test_unknown_outcomes_stay_spent(tmp_path):
         servers.run_against(target.url, tmp_path, "--max-jobs", "4")
     assert target.created == 4
     assert states(tmp_path)["unknown"] == 4
+
+
+def test_what_stands_in_between_gives_no_unit_back(tmp_path):
+    """A proxy that has passed a request on, and answers a page of its own when it takes too long."""
+
+    def page(request, _number, ask):
+        response = ask()
+        html = RawResponse(408, (("content-type", "text/html"),), b"<html><title>Request Timeout</title></html>")
+        return html if response.status == 200 and ("x-acs-action", ALL[0]) in request.headers else response
+
+    with world(disturb=page) as target:
+        ended = servers.run_against(target.url, tmp_path, "--max-jobs", "4").without_traceback()
+    assert target.created == 4
+    assert states(tmp_path)["unknown"] == 4
+    assert "no job is left (--max-jobs 4)" in ended.report["run"]["diagnosis"]
+
+
+def test_what_a_cut_answer_has_named_is_ended(tmp_path):
+    """The length that is announced is more than comes, so no answer is complete, but the id has arrived."""
+
+    def cut(_request, _number, ask):
+        response = ask()
+        if b"TaskId" not in response.body or response.status != 200:
+            return response
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(response.body) + 1}\r\n\r\n"
+        return head.encode() + response.body
+
+    with world(disturb=cut) as target:
+        servers.run_against(target.url, tmp_path).without_traceback()
+    assert target.created
+    assert not target.living
+    assert set(states(tmp_path)) <= {"ended", "refused"}
 
 
 # --- killed and interrupted -------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from acs_conformance.answer import answer_of
+from acs_conformance.answer import Answer, answer_of
+from acs_conformance.broken_text import member_of
 from acs_conformance.budget import Budget, Limits, Reservation
 from acs_conformance.description import Creates, Description
 from acs_conformance.intents import Intent, Intents, State
@@ -107,20 +108,28 @@ class Guard:
             raise
         return Ticket(description, reservation, intent)
 
-    def after(self, ticket: Ticket, response: RawResponse | None, *, is_unreachable: bool = False) -> None:
+    def after(
+        self,
+        ticket: Ticket,
+        response: RawResponse | None,
+        *,
+        is_unreachable: bool = False,
+        arrived: RawResponse | None = None,
+    ) -> None:
         """Settle what was reserved, and write down what became of it.
 
         Args:
             ticket: of the request.
             response: the answer, or None.
             is_unreachable: whether the request did not even go out.
+            arrived: what had come of an answer that broke off.
         """
         now = self.clock()
         if self.intents is not None and ticket.ends is not None and _settles(ticket, ticket.ends, response, now):
             self.intents.tell(ticket.ends.key, "ended", now)
         if ticket.description.creates is None:
             return
-        state, identifier = ("refused", None) if is_unreachable else outcome(ticket.description, response)
+        state, identifier = ("refused", None) if is_unreachable else outcome(ticket.description, response, arrived)
         # First the journal: a unit that stays reserved costs a case, a thing that nobody knows of costs money.
         if self.intents is not None and ticket.intent is not None:
             self.intents.tell(ticket.intent.key, state, now, identifier)
@@ -170,17 +179,41 @@ def _settles(ticket: Ticket, ends: Intent, response: RawResponse | None, now: fl
     return is_over and is_missing(ticket.description, response)
 
 
-def outcome(description: Description, response: RawResponse | None) -> tuple[State, str | None]:
+def outcome(
+    description: Description, response: RawResponse | None, arrived: RawResponse | None = None
+) -> tuple[State, str | None]:
     """What an answer tells of a request that may have created something, and the id of what it created.
 
-    Only a status from 400 to 499 says that nothing was. An id is believed whatever stands beside it.
+    Only a refusal in the words of the API, with a status from 400 to 499, says that nothing was: what stands in between
+    may refuse a request that it has passed on. An id is believed whatever stands beside it, and also where it stands in
+    an answer that is cut or not as it should be.
+
+    Args:
+        description: of the operation.
+        response: the answer, or None.
+        arrived: what had come of an answer that broke off.
     """
     answer = answer_of(description, response)
     member = description.creates.id if description.creates is not None else ""
     identifier = answer.body.get(member) if isinstance(answer.body, dict) else None
     if isinstance(identifier, str) and identifier:
         return "created", identifier
-    return ("refused" if 400 <= answer.status < 500 else "unknown"), None
+    if response is not None and _is_refusal(answer, response):
+        return "refused", None
+    came = response or arrived
+    found = member_of(came.body, member) if came is not None and member else None
+    return ("created", found) if found is not None else ("unknown", None)
+
+
+def _is_refusal(answer: Answer, response: RawResponse) -> bool:
+    """Whether the API itself refuses: by a code that is described, or a code and the id of the request."""
+    if not 400 <= answer.status < 500:
+        return False
+    if answer.row is not None or answer.family is not None:
+        return True
+    if answer.is_json:
+        return bool(answer.code) and isinstance(answer.body, dict) and "RequestId" in answer.body
+    return all(member_of(response.body, name) is not None for name in ("Code", "RequestId"))
 
 
 def is_ended(description: Description, response: RawResponse | None) -> bool:
