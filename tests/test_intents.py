@@ -71,6 +71,17 @@ def test_what_was_written_is_read_by_another_process(tmp_path):
     other.close()
 
 
+def test_a_journal_of_an_earlier_version_is_read(tmp_path):
+    journal = Intents(tmp_path / "i")
+    journal.announce(intent("a"))
+    journal.announce(intent("b", signature="v1", spec="/s"))
+    journal.close()
+    first, second = (tmp_path / "i").read_text("ascii").splitlines()
+    assert not {"signature", "spec"} & json.loads(first).keys()
+    assert {"signature", "spec"} < json.loads(second).keys()
+    assert [(i.signature, i.spec) for i in intents.read(tmp_path / "i")] == [("", ""), ("v1", "/s")]
+
+
 @pytest.mark.parametrize("cut", [1, 2, 20, 100])
 def test_a_torn_line_costs_no_other_line(tmp_path, cut):
     """Of the process that was killed, and of the one that goes on writing behind it."""

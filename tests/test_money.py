@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -433,6 +434,35 @@ def test_without_an_operation_that_ends_it_is_told_when_they_end(killed, tmp_pat
     assert over.code == 0
     assert "unused, it has ended by itself by 2001-09-09T" in over.out
     assert not target.calls(ALL[2])
+
+
+def test_the_command_that_is_told_needs_nothing_else(tmp_path):
+    """Neither the signatures nor the descriptions of the run, and its folder may have any name."""
+    spec = tmp_path / "my spec"
+    shutil.copytree(spec_folder.shipped_root(), spec)
+    is_closed = [True]
+
+    def forbids(request, _number, ask):
+        if is_closed[0] and b"StopRtcCloudTranscode" in request.target.encode() + request.body:
+            return servers.refusal(403, "Forbidden")
+        return ask()
+
+    with world(disturb=forbids) as target:
+        ended = servers.run_against(
+            target.url, tmp_path / "a run's", "--signature", "v1", "--spec", spec, "--max-requests", "5"
+        )
+        assert target.living
+        told = next(line for line in ended.err.splitlines() if line.startswith("something may still run: "))
+        words = shlex.split(told.partition(": ")[2])
+        assert words == ["acs-conformance", "cleanup", str(tmp_path / "a run's")]
+        is_closed[0] = False
+        found = intents.read(tmp_path / "a run's" / intents.FILE)
+        assert {(each.signature, each.spec) for each in found} == {("v1", str(spec))}
+        before = len(target.server.requests)
+        cleaned = servers.acs(*words[1:], folder=tmp_path)
+        assert cleaned.code == 0, cleaned.out + cleaned.err
+        assert not target.living
+        assert all("SignatureMethod" in request.query for request in target.server.requests[before:])
 
 
 def test_jobs_of_the_embedded_emulator_end_with_it(tmp_path):

@@ -47,6 +47,9 @@ class Place:
     url: str
     #: The profile, as a command line names it, or "".
     profile: str = ""
+    #: How requests are signed, and the folder of descriptions where it is not the one that ships; or "".
+    signature: str = ""
+    spec: str = ""
     is_embedded: bool = False
 
 
@@ -151,6 +154,8 @@ class Guard:
             hash=hashlib.sha256(shown.target.encode() + b"\0" + shown.body).hexdigest(),
             url=self.place.url,
             profile=self.place.profile,
+            signature=self.place.signature,
+            spec=self.place.spec,
             is_embedded=self.place.is_embedded,
             at=self.clock(),
             idle_limit_s=idle_limit_s(description, creates, request),

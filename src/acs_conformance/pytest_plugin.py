@@ -230,7 +230,9 @@ class Session:
         if left and reporter is not None:
             for ending in left:
                 reporter.write_line(ending.says)
-            reporter.write_line(f"something may still run: acs-conformance cleanup {self._intents_in()}")
+            from acs_conformance.cli_cleanup import command
+
+            reporter.write_line(f"something may still run: {command(self._intents_in())}")
 
     def _guard(self, target: Target) -> Guard:
         return self.run.guard(target, self.folder, self._intents_in())
