@@ -48,6 +48,9 @@ class Intent:
     #: Address of the target, and the profile that describes it as a command line names it, or "".
     url: str
     profile: str = ""
+    #: How requests are signed there, and the folder of descriptions where it is not the one that ships; or "".
+    signature: str = ""
+    spec: str = ""
     #: Whether it is an emulator that ends with the run.
     is_embedded: bool = False
     #: Unix seconds, before it was sent.
@@ -74,7 +77,8 @@ class Intent:
         """The line that announces it."""
         names = ("operation", "thing", "case", "hash", "url", "profile", "is_embedded", "at", "idle_limit_s")
         line = {"intent": self.key, "state": "reserved", **{name: getattr(self, name) for name in names}}
-        return {**line, "same": dict(self.same)}
+        how = {name: getattr(self, name) for name in ("signature", "spec") if getattr(self, name)}
+        return {**line, **how, "same": dict(self.same)}
 
 
 class Intents:
@@ -204,6 +208,8 @@ def _take(found: dict[str, Intent], entry: Mapping[str, Any]) -> None:
         hash=str(entry["hash"]),
         url=str(entry["url"]),
         profile=str(entry["profile"]),
+        signature=str(entry.get("signature", "")),  # earlier journals have neither
+        spec=str(entry.get("spec", "")),
         is_embedded=bool(entry["is_embedded"]),
         at=float(entry["at"]),
         idle_limit_s=None if limit is None else float(limit),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from acs_conformance.errors import ReportError, UsageError
+from acs_conformance.intents import FILE as INTENTS
 from acs_conformance.record import Exchange
 from acs_conformance.report import files
 from acs_conformance.store import FILE as JOURNAL
@@ -149,4 +150,20 @@ def merge(parts: Sequence[Part], into: Path, missing: str) -> Store:
         merged.add_exchange(replace(exchange, number=number))
     if stopped:
         merged.stop("; ".join(stopped))
+    _merge_intents(parts, into)
     return merged
+
+
+def _merge_intents(parts: Sequence[Part], into: Path) -> None:
+    """One journal of all that the parts may have created, so that what they left can be ended by the whole."""
+    texts = []
+    for part in parts:
+        path = part.folder / INTENTS
+        try:
+            texts.append(path.read_text("ascii"))
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeError) as error:
+            raise ReportError(f"{path}: can't be read: {error}") from error
+    if texts:
+        files.write_text(into / INTENTS, "".join(text if text.endswith("\n") else f"{text}\n" for text in texts))
