@@ -294,6 +294,13 @@ def test_a_request_id_that_comes_again_fails_in_errors_too(story):
     assert failed(story.judge()) == {"response.RequestId.unique": {2}}
 
 
+def test_the_very_same_request_may_be_answered_with_the_thing_that_is_there_but_not_under_one_request_id(story):
+    case = story.case("response.status#a", "open", steps=2)
+    for step in range(2):
+        story.sent(case, ok(task="T", request_id="R"), plain(), step=step, same_names=True)
+    assert failed(story.judge()) == {"response.RequestId.unique": {2}}
+
+
 def test_the_ids_of_two_members_are_not_held_against_each_other(story):
     story.simple("response.status#a", ok(task="X", request_id="X"))
     assert failed(story.judge()) == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -16,6 +17,7 @@ from acs_conformance.exchange import Recorder, Reply
 from acs_conformance.guard import Guard, Place, idle_limit_s, outcome
 from acs_conformance.intents import Intent, Intents
 from acs_conformance.message import RawRequest, RawResponse
+from acs_conformance.record import BODY_LIMIT
 from acs_conformance.wire import decode, decode_query
 from in_process import Anybody
 
@@ -87,6 +89,22 @@ def test_a_torn_last_line_is_no_damage(tmp_path, cut):
     states = {each.key: each.state for each in contents.intents}
     assert states == {"a": "reserved", "b": "created" if cut == 1 else "reserved", "c": "reserved"}
     assert not contents.damage
+
+
+def test_a_journal_of_an_earlier_version_is_read(tmp_path):
+    journal = Intents(tmp_path / "i")
+    journal.announce(intent("a"))
+    journal.announce(intent("b", signature="v1", spec="/s"))
+    journal.close()
+    first, second = (tmp_path / "i").read_text("ascii").splitlines()
+    assert not {"signature", "spec"} & json.loads(first).keys()
+    assert {"signature", "spec"} < json.loads(second).keys()
+    assert [(i.signature, i.spec) for i in intents.read(tmp_path / "i")] == [("", ""), ("v1", "/s")]
+
+
+def test_what_a_kill_has_torn_is_told_from_what_is_damaged():
+    line = json.dumps(intent().to_json(), separators=(",", ":"))
+    assert [intents.is_torn(text) for text in (line[:5], line[:50], line, "garbage")] == [True, True, False, False]
 
 
 @pytest.mark.parametrize("cut", [1, 2, 20, 100])
@@ -217,10 +235,58 @@ def test_what_can_not_be_written_down_is_not_sent(tmp_path):
         (answer(302), "unknown", None),
         (RawResponse(200, (), b"\xff"), "unknown", None),
         (None, "unknown", None),
+        # The API's own words, of this operation or not; and those of something in between.
+        (answer(400, Code="Odd.Code", RequestId="r"), "refused", None),
+        (RawResponse(400, (), b"<Error><RequestId>r</RequestId><Code>Odd</Code></Error>"), "refused", None),
+        (answer(400, Code="Odd.Code"), "unknown", None),
+        (answer(400, RequestId="r"), "unknown", None),
+        (RawResponse(408, (("content-type", "text/html"),), b"<html>Request Timeout</html>"), "unknown", None),
+        (RawResponse(404, (), b""), "unknown", None),
+        # An id in an answer that is not as it should be.
+        (RawResponse(200, (), b'\xef\xbb\xbf{"RequestId":"r","TaskId":"t"}'), "created", "t"),
+        (RawResponse(200, (), '{"TaskId":"t"}'.encode("utf-16")), "created", "t"),
+        (RawResponse(200, (), b'{"RequestId":"r","TaskId":"t"'), "created", "t"),
+        (RawResponse(200, (), b'{"TaskId" : "a\\"\\u0062", "Requ'), "created", 'a"b'),
+        (RawResponse(200, (), b'{"RequestId":"r","TaskId":"t'), "unknown", None),
+        (RawResponse(200, (), b'{"RequestId":"r","TaskId":""'), "unknown", None),
+        (RawResponse(200, (), b'{"RequestId":"r","TaskId":"\\x"}'), "unknown", None),
+        (answer(200, Data={"TaskId": "t"}), "created", "t"),
+        (answer(200, TaskId=17), "created", "17"),
+        (RawResponse(200, (), b'{"TaskId":17'), "unknown", None),
+        (RawResponse(200, (), b"<Answer><TaskId>a&amp;b</TaskId><Re"), "created", "a&b"),
+        (RawResponse(200, (), b'<x:Answer><x:TaskId nil="no">\n t\n</x:TaskId>'), "created", "t"),
+        (RawResponse(200, (), b"<Answer><TaskId>t"), "unknown", None),
+        (RawResponse(502, (), b'<html>{"TaskId":"t"}</html>'), "created", "t"),
     ],
 )
 def test_only_a_refusal_says_that_nothing_was_created(response, state, identifier):
     assert outcome(START, response) == (state, identifier)
+
+
+@pytest.mark.parametrize(
+    ("body", "state", "identifier"), [(b'{"TaskId":"t"', "created", "t"), (b'{"Ta', "unknown", None)]
+)
+def test_what_had_come_of_an_answer_that_broke_off_may_hold_the_id(tmp_path, body, state, identifier):
+    """It is looked into for that, and neither judged nor recorded."""
+    arrived = RawResponse(200, (("content-type", "application/json"),), body)
+    recorder, _, guard = guarded(tmp_path, Reply(None, "the connection was closed", arrived=arrived), max_jobs=1)
+    assert send(recorder, request()).response is None
+    assert [(each.state, each.id) for each in intents.read(tmp_path / "i")] == [(state, identifier)]
+    assert guard.budget.spent("job") == 1
+
+
+def test_a_refusal_that_had_come_in_part_refuses_nothing(tmp_path):
+    arrived = RawResponse(400, (), b'{"RequestId":"r","Code":"InvalidParameter","Message":"B')
+    recorder, _, _ = guarded(tmp_path, Reply(None, "the connection was closed", arrived=arrived))
+    send(recorder, request())
+    assert [each.state for each in intents.read(tmp_path / "i")] == ["unknown"]
+
+
+@pytest.mark.parametrize("piece", [b'"TaskId":"', b"<TaskId ", b'"TaskId": ', b'"TaskId":"\\', b"<a:TaskId>"])
+def test_a_hostile_text_is_searched_in_no_time(piece):
+    began = time.perf_counter()
+    outcome(START, RawResponse(200, (), piece * (BODY_LIMIT // len(piece))))
+    assert time.perf_counter() - began < 5
 
 
 def test_a_unit_is_given_back_when_refused_and_kept_when_nobody_knows(tmp_path):
@@ -239,7 +305,8 @@ def test_a_unit_is_given_back_when_refused_and_kept_when_nobody_knows(tmp_path):
 
 
 def test_a_request_that_is_not_sent_reserves_nothing(tmp_path):
-    recorder, target, guard = guarded(tmp_path, answer(400), max_requests=1, max_jobs=5)
+    refused = answer(400, Code="InvalidParameter", RequestId="r")
+    recorder, target, guard = guarded(tmp_path, refused, max_requests=1, max_jobs=5)
     send(recorder, request())
     with pytest.raises(Exhausted):
         send(recorder, request())
@@ -256,7 +323,7 @@ def stop(task, app):
     ("response", "is_other", "state"),
     [
         (answer(200, RequestId="r"), False, "ended"),
-        (answer(404, RequestId="r", Code="NotFound"), False, "ended"),
+        (answer(404, RequestId="r", Code="NotFound"), False, "created"),
         (answer(200, RequestId="r"), True, "created"),
         (answer(404, RequestId="r", Code="NotFound"), True, "created"),
         (answer(403, RequestId="r", Code="Forbidden"), False, "created"),
@@ -277,6 +344,25 @@ def test_what_ends_it_is_noticed_whoever_sends_it(tmp_path, response, is_other, 
         send(recorder, stop("t1", app), STOP)
     assert len(target.seen) == 2 - is_other
     assert [each.state for each in intents.read(tmp_path / "i")] == [state]
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(10, "created"), (99, "created"), (100, "ended")])
+def test_what_is_not_there_has_ended_when_its_time_is_over(tmp_path, seconds, state):
+    """Before that it may be too new to be known everywhere."""
+    recorder, _, guard = guarded(tmp_path, answer(200, TaskId="t1"), answer(404, RequestId="r", Code="NotFound"))
+    guard.clock = lambda: NOW
+    send(recorder, request())
+    guard.clock = lambda: NOW + seconds
+    send(recorder, stop("t1", decode(START, request()).document["AppId"]), STOP)
+    assert [each.state for each in intents.read(tmp_path / "i")] == [state]
+
+
+def test_under_the_name_of_another_operation_nothing_is_ended(tmp_path):
+    recorder, _, _ = guarded(tmp_path, answer(200, TaskId="t1"), answer(200, RequestId="r"))
+    send(recorder, request())
+    raw = stop("t1", decode(START, request()).document["AppId"])
+    recorder.exchange(STOP, raw, number=2, case="case#2", step=0, attempt=0, action=f"{STOP.operation}X")
+    assert [each.state for each in intents.read(tmp_path / "i")] == ["created"]
 
 
 def test_an_end_of_something_else_is_no_end_of_ours(tmp_path):

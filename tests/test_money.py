@@ -6,6 +6,7 @@ import contextlib
 import json
 import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,7 @@ import servers
 from acs_conformance import faults, intents, profile, reach, run, spec_folder
 from acs_conformance.budget import Limits
 from acs_conformance.errors import UsageError
-from acs_conformance.message import RawRequest
+from acs_conformance.message import RawRequest, RawResponse
 from acs_conformance.options import Options
 from acs_conformance.oracle import expect
 from acs_conformance.store import Store
@@ -231,6 +232,38 @@ def test_unknown_outcomes_stay_spent(tmp_path):
     assert states(tmp_path)["unknown"] == 4
 
 
+def test_what_stands_in_between_gives_no_unit_back(tmp_path):
+    """A proxy that has passed a request on, and answers a page of its own when it takes too long."""
+
+    def page(request, _number, ask):
+        response = ask()
+        html = RawResponse(408, (("content-type", "text/html"),), b"<html><title>Request Timeout</title></html>")
+        return html if response.status == 200 and ("x-acs-action", ALL[0]) in request.headers else response
+
+    with world(disturb=page) as target:
+        ended = servers.run_against(target.url, tmp_path, "--max-jobs", "4").without_traceback()
+    assert target.created == 4
+    assert states(tmp_path)["unknown"] == 4
+    assert "no job is left (--max-jobs 4)" in ended.report["run"]["diagnosis"]
+
+
+def test_what_a_cut_answer_has_named_is_ended(tmp_path):
+    """The length that is announced is more than comes, so no answer is complete, but the id has arrived."""
+
+    def cut(_request, _number, ask):
+        response = ask()
+        if b"TaskId" not in response.body or response.status != 200:
+            return response
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(response.body) + 1}\r\n\r\n"
+        return head.encode() + response.body
+
+    with world(disturb=cut) as target:
+        servers.run_against(target.url, tmp_path).without_traceback()
+    assert target.created
+    assert not target.living
+    assert set(states(tmp_path)) <= {"ended", "refused"}
+
+
 # --- killed and interrupted -------------------------------------------------------------------------------------------
 
 _COMMAND = """
@@ -402,6 +435,35 @@ def test_without_an_operation_that_ends_it_is_told_when_they_end(killed, tmp_pat
     assert over.code == 0
     assert "unused, it has ended by itself by 2001-09-09T" in over.out
     assert not target.calls(ALL[2])
+
+
+def test_the_command_that_is_told_needs_nothing_else(tmp_path):
+    """Neither the signatures nor the descriptions of the run, and its folder may have any name."""
+    spec = tmp_path / "my spec"
+    shutil.copytree(spec_folder.shipped_root(), spec)
+    is_closed = [True]
+
+    def forbids(request, _number, ask):
+        if is_closed[0] and b"StopRtcCloudTranscode" in request.target.encode() + request.body:
+            return servers.refusal(403, "Forbidden")
+        return ask()
+
+    with world(disturb=forbids) as target:
+        ended = servers.run_against(
+            target.url, tmp_path / "a run's", "--signature", "v1", "--spec", spec, "--max-requests", "5"
+        )
+        assert target.living
+        told = next(line for line in ended.err.splitlines() if line.startswith("something may still run: "))
+        words = shlex.split(told.partition(": ")[2])
+        assert words == ["acs-conformance", "cleanup", str(tmp_path / "a run's")]
+        is_closed[0] = False
+        found = intents.read(tmp_path / "a run's" / intents.FILE)
+        assert {(each.signature, each.spec) for each in found} == {("v1", str(spec))}
+        before = len(target.server.requests)
+        cleaned = servers.acs(*words[1:], folder=tmp_path)
+        assert cleaned.code == 0, cleaned.out + cleaned.err
+        assert not target.living
+        assert all("SignatureMethod" in request.query for request in target.server.requests[before:])
 
 
 def test_jobs_of_the_embedded_emulator_end_with_it(tmp_path):

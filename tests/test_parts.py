@@ -204,3 +204,26 @@ def test_a_target_that_forgets_everything_on_the_way_is_failed_for_nothing(tmp_p
     assert "fail" not in verdicts, ended.failed
     assert ended.code in (0, 3)
     assert ended.report["run"]["is_complete"]
+
+
+def test_what_parts_have_left_is_ended_by_the_whole(tmp_path):
+    """Somebody forbade it while they were sent."""
+    core = servers.core_of()
+    is_closed = [True]
+
+    def answer(request, _number):
+        if is_closed[0] and ("x-acs-action", END) in request.headers:
+            return servers.refusal(403, "Forbidden")
+        return core.handle(request)
+
+    with servers.serving(answer) as server:
+        parts = [run_part(server.url, tmp_path / f"part-{n}", f"{n}/2", "--max-requests", "5").folder for n in (1, 2)]
+        assert len([job for job in core.jobs if not core.life.has_ended(job)]) > 1
+        together = merged(tmp_path / "together", parts).without_traceback()
+        assert f"something may still run: acs-conformance cleanup {tmp_path / 'together'}" in together.err
+        is_closed[0] = False
+        cleaned = servers.acs("cleanup", tmp_path / "together", folder=tmp_path)
+    assert cleaned.code == 0, cleaned.out + cleaned.err
+    assert not [job for job in core.jobs if not core.life.has_ended(job)]
+    again = merged(tmp_path / "together", parts)
+    assert again.code == 2

@@ -16,7 +16,7 @@ from acs_conformance import spec_folder
 from acs_conformance.cli_run import has_color
 from acs_conformance.faults import find
 from acs_conformance.summary import Screen, brief, summary
-from hostile import sample
+from hostile import poisoned, sample
 from servers import acs, run_against
 
 FAULT = "StartRtcCloudTranscode.AppId.maxLength!limit#65"
@@ -202,3 +202,41 @@ def test_a_terminal_shows_a_table_that_is_gone_at_the_end(tmp_path, no_color, te
     assert ("\x1b[31m" in text) == (is_table and not no_color)
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", last)
     assert len(plain.splitlines()) <= 24 or not is_table
+
+
+# --- what a target says -----------------------------------------------------------------------------------------------
+
+EVIL = "\n::error::x\x1b[2J"
+
+
+def test_no_line_of_a_summary_begins_or_moves_as_a_target_says(report):
+    hostile = poisoned(report, EVIL)
+    for line in (*summary(hostile, Screen(height=None)), *brief(hostile, Screen())):
+        assert line.isprintable()
+        assert not line.startswith("::")
+
+
+@pytest.mark.parametrize("arguments", [("--verbose",), ("--quiet",), ()])
+def test_no_line_of_a_run_begins_or_moves_as_a_target_says(tmp_path, arguments):
+    with servers.always(400, {**servers.error(f"A{EVIL}"), "Message": EVIL}) as server:
+        ended = run_against(server.url, tmp_path, *arguments)
+    assert "::error::x" in ended.out + ended.err
+    assert not re.search(r"^::|\x1b", ended.out + ended.err, re.MULTILINE)
+
+
+def test_no_line_of_pytest_begins_or_moves_as_a_target_says(tmp_path):
+    with servers.always(200, {"RequestId": EVIL, "TaskId": f"t{EVIL}"}) as server:
+        ended = servers.pytest_suites(
+            tmp_path, "-rA", "--acs-target", server.url, "--acs-depth", "quick", "-k", "TaskId"
+        )
+    assert "::error::x" in ended.out + ended.err
+    assert not re.search(r"^[ \t]*::|\x1b\[2J", ended.out + ended.err, re.MULTILINE)
+
+
+def test_no_line_of_a_check_begins_or_moves_as_a_target_says(tmp_path):
+    with servers.always(400, servers.error(f"A{EVIL}")) as server:
+        table = f'[targets.s]\nurl = "{server.url}"\ncredentials = {{ environment = "ALIBABA_CLOUD_" }}\n'
+        (tmp_path / "acs-conformance.toml").write_text(table, encoding="utf-8")
+        ended = acs("targets", "check", "s", folder=tmp_path)
+    assert "::error::x" in ended.out + ended.err
+    assert not re.search(r"^::|\x1b", ended.out + ended.err, re.MULTILINE)

@@ -91,6 +91,7 @@ def repeated(
 ) -> Iterator[Observation]:
     """Ids that have to be new each time."""
     seen: dict[tuple[str, str], int] = {}
+    by_number = {exchange.number: exchange for exchange in exchanges}
     for exchange in exchanges:
         description = descriptions[exchange.operation]
         judgement = judgements[exchange.number]
@@ -102,6 +103,8 @@ def repeated(
             if not member.get("x-never-repeats") or not isinstance(value, str) or not value:
                 continue
             earlier = seen.setdefault((name, value), exchange.number)
+            if earlier != exchange.number and _is_equal_creation(description, by_number[earlier], exchange, name):
+                continue
             yield Observation(
                 requirement=description.id(f"response.{name}.unique"),
                 outcome="pass" if earlier == exchange.number else "fail",
@@ -111,6 +114,16 @@ def repeated(
                 cause="" if earlier == exchange.number else f"{name} repeats",
                 earlier=0 if earlier == exchange.number else earlier,
             )
+
+
+def _is_equal_creation(description: Description, earlier: Exchange, later: Exchange, name: str) -> bool:
+    """Whether a creation was asked for by the very same request again, to which it may be the answer that it is there.
+
+    That is open where names may be in use; an id of an answer, which is not the thing's, is new all the same.
+    """
+    is_open = any(question.trait == "in-use" for question in description.questions)
+    is_things = description.creates is not None and description.creates.id == name
+    return is_open and is_things and earlier.operation == later.operation and earlier.request == later.request
 
 
 def availability(

@@ -62,7 +62,9 @@ def main() -> None:
         click.echo(f"error: {error}", err=True)
         code = _USAGE
     except TargetUnreachable as error:
-        click.echo(f"error: {error}", err=True)
+        from acs_conformance.report.text import one_line
+
+        click.echo(one_line(f"error: {error}"), err=True)
         code = _INCONCLUSIVE
     except AcsConformanceError as error:
         click.echo(f"error: {error}", err=True)

@@ -6,6 +6,7 @@ Arguments, printing, exit codes; heavy imports come late, inside the commands.
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -43,7 +44,7 @@ _NOTHING_LIVES, _MAY_LIVE = 0, 3
     shell_complete=cli_completion.profiles,
     help="The profile, if it is called otherwise now.",
 )
-@click.option("--signature", type=click.Choice(["v3", "v1"]), show_default="v3", help="How requests are signed.")
+@click.option("--signature", type=click.Choice(["v3", "v1"]), show_default="as in the run", help="How to sign.")
 @spec_option
 def cleanup(
     where: Path, target_url: str | None, profile_name: str | None, signature: str | None, spec_root: Path | None
@@ -51,9 +52,9 @@ def cleanup(
     """End what a run has created and left behind, by the journal of intents in its report folder.
 
     Needed after a run that was killed; every other one ends its jobs itself. What is known by an id is stopped; of what
-    may have been created without an answer it is told when it must have ended by itself, unused. The address and the
-    profile are those of the run, the credentials are looked for where a run looks for them. A profile is looked for in
-    the current folder. It may be repeated.
+    may have been created without an answer it is told when it must have ended by itself, unused. The address, the
+    profile, the signatures and the descriptions are those of the run, the credentials are looked for where a run looks
+    for them, a profile in the current folder. It may be repeated.
 
     Exit code 0: nothing runs any more; 2: wrong usage; 3: something may still run, told with its reason and time.
 
@@ -79,8 +80,9 @@ def cleanup(
     click.echo(f"{len(found)} requests may have created something; {len(unsettled)} of that may still run")
     endings: list[Ending] = []
     how = cast("Scheme | None", signature)
-    for url in dict.fromkeys(intent.url for intent in unsettled if intent.is_announced):
-        group = [intent for intent in unsettled if intent.url == url and intent.is_announced]
+    known = [intent for intent in unsettled if intent.is_announced]
+    for way in dict.fromkeys(map(_way, known)):
+        group = [intent for intent in known if _way(intent) == way]
         endings += _ended(group, path, target_url, profile_name, how, spec_root)
     lost = [intent for intent in unsettled if not intent.is_announced]
     if lost:
@@ -111,6 +113,11 @@ def _check_is_empty_rightly(path: Path, spec_root: Path | None) -> None:
         )
 
 
+def _way(intent: Intent) -> tuple[str, ...]:
+    """What it takes to reach what an intent has created."""
+    return intent.url, intent.profile, intent.signature, intent.spec
+
+
 def _ended(
     group: Sequence[Intent],
     path: Path,
@@ -119,7 +126,7 @@ def _ended(
     signature: Scheme | None,
     spec_root: Path | None,
 ) -> list[Ending]:
-    """End what was created at one address."""
+    """End what was created at one address in one way."""
     from acs_conformance import spec_folder
     from acs_conformance.guard import Guard
     from acs_conformance.intents import Intents
@@ -127,6 +134,8 @@ def _ended(
     from acs_conformance.reach import recorder_for
     from acs_conformance.stopping import left_alone, stop_all
 
+    first = group[0]
+    spec_root = spec_root or (Path(first.spec) if first.spec else None)
     enders = spec_folder.enders(spec_root)
     if target_url is not None or profile_name is not None:
         given = load(profile_name, Path()).url if profile_name is not None else target_url or ""
@@ -134,13 +143,14 @@ def _ended(
     if not any(intent.id is not None and intent.operation in enders and not intent.is_embedded for intent in group):
         # Nothing to send: neither a target nor credentials are needed to tell the time.
         return _shown(left_alone(intent, time.time(), enders.get(intent.operation)) for intent in group)
-    name = profile_name or (group[0].profile if target_url is None else "")
+    name = profile_name or (first.profile if target_url is None else "")
     profile = load(name, Path()) if name else None
-    chosen = _target(group[0].url, target_url, profile)
+    chosen = _target(first.url, target_url, profile)
     journal = Intents(path)
-    recorder, sender = recorder_for(
-        chosen, signature or (profile.signature if profile else None) or "v3", Guard(intents=journal, enders=enders)
-    )
+    # A profile that is named now may have been written for another way than that of the run.
+    noted = cast("Scheme | None", first.signature if profile_name is None else "")
+    scheme = signature or noted or (profile.signature if profile else None) or "v3"
+    recorder, sender = recorder_for(chosen, scheme, Guard(intents=journal, enders=enders))
     try:
         return _shown(stop_all(group, enders, recorder, _context(profile, spec_root)))
     finally:
@@ -169,6 +179,7 @@ def _ended_lost(
     from acs_conformance.reach import recorder_for
     from acs_conformance.stopping import Ending, left_alone, stop_all
 
+    spec_root = spec_root or next((Path(intent.spec) for intent in announced if intent.spec), None)
     described = spec_folder.load_all(spec_root)
     name = profile_name or (announced[0].profile if announced and target_url is None else "")
     profile = load(name, Path()) if name else None
@@ -183,7 +194,8 @@ def _ended_lost(
     if operation not in enders or all(intent.id is None or intent.is_embedded for intent in whole):
         return _shown(left_alone(intent, time.time(), enders.get(operation)) for intent in whole)
     chosen = _target(url, target_url, profile)
-    scheme = signature or (profile.signature if profile else None) or "v3"
+    noted = announced[0].signature if announced and profile_name is None else ""
+    scheme = signature or cast("Scheme | None", noted) or (profile.signature if profile else None) or "v3"
     # No journal: it would take "not there" for the end.
     recorder, sender = recorder_for(chosen, scheme, Guard(enders=enders))
     context = _context(profile, spec_root)
@@ -274,4 +286,9 @@ def stop_jobs(prepared: Run, recorder: Recorder, store: Store) -> None:
         click.echo("interrupted while jobs were being stopped", err=True)
         living += 1
     if living:
-        click.echo(f"something may still run: acs-conformance cleanup {store.folder}", err=True)
+        click.echo(f"something may still run: {command(store.folder)}", err=True)
+
+
+def command(where: Path) -> str:
+    """The command that ends what a run has left behind; all that it needs beside credentials is in the journal."""
+    return f"acs-conformance cleanup {shlex.quote(str(where))}"

@@ -60,6 +60,7 @@ def accept(
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     from acs_conformance import acceptance
     from acs_conformance import report as reports
+    from acs_conformance.report.text import one_line
 
     if profile_name is not None and file is not None:
         raise UsageError("--profile and --file name two places; give one of them")
@@ -70,9 +71,9 @@ def accept(
     written = acceptance.accept(source, above, accepted, reason=reason, until=_day(until), today=today)
     for deviation in written:
         what = f"{deviation.cause}, {deviation.answer}" if deviation.answer else deviation.cause
-        click.echo(f"{deviation.place}: accepted {place} until {deviation.until} where the cause is {what}:")
+        click.echo(one_line(f"{deviation.place}: accepted {place} until {deviation.until} where the cause is {what}:"))
         for name in deviation.requirements:
-            click.echo(f"  {name}")
+            click.echo(one_line(f"  {name}"))
 
 
 def _day(text: str) -> date:

@@ -178,16 +178,21 @@ def _bindings(options: Options, descriptions: Mapping[str, Any]) -> dict[str, Ma
 
 
 def _show(each: Replay) -> None:
+    from acs_conformance.report.text import one_line
+
     finding = each.finding
     rate = finding["rate"]
-    click.echo(finding["id"])
-    click.echo(f"  claim    {finding['claim']}")
-    click.echo(f"  then     {finding['received']} ({rate['failed']} of {rate['tried']} tries)")
-    click.echo(f"  allowed  {finding['allowed']}")
     sent = f"{each.tried} {'try' if each.tried == 1 else 'tries'}"
     failed = f"{each.failed} of {sent} failed" if each.failed or each.tried > 1 else sent
-    click.echo(f"  now      {each.received or 'no answer'} ({failed})")
-    click.echo(f"{_HEADLINES[each.outcome]}: {each.reason} (exit code {int(each.exit_code)})")
+    for line in (
+        finding["id"],
+        f"  claim    {finding['claim']}",
+        f"  then     {finding['received']} ({rate['failed']} of {rate['tried']} tries)",
+        f"  allowed  {finding['allowed']}",
+        f"  now      {each.received or 'no answer'} ({failed})",
+        f"{_HEADLINES[each.outcome]}: {each.reason} (exit code {int(each.exit_code)})",
+    ):
+        click.echo(one_line(line))
 
 
 @click.command()

@@ -103,7 +103,7 @@ def explore(
 def _tell(found: Exploration, chosen: Target, effort: Effort, report_dir: Path | None) -> int:
     """Print what came of it; the exit code."""
     from acs_conformance.report.files import write_text
-    from acs_conformance.report.text import plural
+    from acs_conformance.report.text import one_line, plural
     from acs_conformance.report.walk_script import render
     from acs_conformance.retold import finding_of
 
@@ -114,7 +114,7 @@ def _tell(found: Exploration, chosen: Target, effort: Effort, report_dir: Path |
         err=is_found,
     )
     for note in (*found.notes, *(f"undecided: {reason}" for reason in found.undecided)):
-        click.echo(note, err=is_found)
+        click.echo(one_line(note), err=is_found)
     if found.failing is None:
         return _INCONCLUSIVE if found.undecided else _CONFORMS
     finding = finding_of(found, found.failing, chosen.url, _again(chosen, effort))

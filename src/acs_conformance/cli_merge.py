@@ -46,7 +46,8 @@ def merge(
 
     Nothing is sent. A part is made by `run --shard 1/2 --run-id nightly1 --report-dir part-1`, and so on; all parts
     need the same options and the same --run-id. What only many answers show, such as an id that repeats, is judged over
-    all parts, so the verdicts are those of a run that nobody divided.
+    all parts, so the verdicts are those of a run that nobody divided. What the parts have left behind can be ended by
+    `cleanup` with the new folder too.
 
     Exit codes are those of `run`; a part that is missing leaves what it would have decided undecided.
 
@@ -55,15 +56,16 @@ def merge(
       acs-conformance merge part-1 part-2 --report-dir reports/nightly
       acs-conformance merge part-* --report-dir reports/nightly --baseline reports/yesterday/report.json
     """  # noqa: D301 - click reads the backspace as "keep these lines"
+    from acs_conformance import intents, shard
     from acs_conformance import report as reports
-    from acs_conformance import shard
+    from acs_conformance.cli_cleanup import command
     from acs_conformance.cli_run import Voice
     from acs_conformance.profile import load_deviations
     from acs_conformance.run import Run
 
     parts = [shard.read_part(folder) for folder in folders]
     missing = shard.check_parts(parts)
-    if (report_dir / "journal.jsonl").exists():
+    if any((report_dir / name).exists() for name in ("journal.jsonl", intents.FILE)):
         raise UsageError(f"{report_dir} holds the journal of a run; choose another --report-dir")
     note = parts[0].note
     deviations = load_deviations(deviations_file) if deviations_file is not None else ()
@@ -76,6 +78,9 @@ def merge(
     outcome = prepared.outcome(_target(note), store, is_complete=True)
     files = reports.write_all(outcome.report, report_dir, baseline)
     store.close()
+    left = intents.read(report_dir / intents.FILE) if (report_dir / intents.FILE).exists() else []
+    if any(not intent.is_settled and not intent.is_embedded for intent in left):
+        click.echo(f"something may still run: {command(report_dir)}", err=True)
     Voice(is_quiet=is_quiet).tell(outcome.report, files)
     return int(outcome.exit_code)
 

@@ -143,7 +143,9 @@ def _tenths() -> Watch:
 
 def _each(case: Case | None, judgement: Judgement | None, done: int, planned: int) -> None:
     if case is not None and judgement is not None:
-        click.echo(f"{done}/{planned} {_word(judgement)} {case.id}: {judgement.answer}", err=True)
+        from acs_conformance.report.text import one_line
+
+        click.echo(one_line(f"{done}/{planned} {_word(judgement)} {case.id}: {judgement.answer}"), err=True)
 
 
 def _word(judgement: Judgement) -> str:
@@ -181,6 +183,8 @@ class _Table:
         from rich.table import Table
         from rich.text import Text
 
+        from acs_conformance.report.text import one_line
+
         elapsed_s = time.monotonic() - self._start
         table = Table(box=box.SIMPLE, title=f"{self._done:,} of {self._planned:,} cases, {elapsed_s:.0f} s")
         table.add_column("operation", overflow="ellipsis", no_wrap=True)
@@ -191,8 +195,8 @@ class _Table:
             table.add_row(Text(operation), f"{counts.total():,}", *numbers)
         yield table
         for failure in self._failures:
-            yield Text(f"✗ {failure}", style="red", no_wrap=True, overflow="ellipsis")
-        yield Text(f"… {self._now}", style="dim", no_wrap=True, overflow="ellipsis")
+            yield Text(one_line(f"✗ {failure}"), style="red", no_wrap=True, overflow="ellipsis")
+        yield Text(one_line(f"… {self._now}"), style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def _board(lines: Callable[[], Iterator[RenderableType]]) -> Progress:

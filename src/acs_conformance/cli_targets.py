@@ -133,7 +133,9 @@ def _resolves(found: Profile) -> bool:
 
 
 def _show(found: Profile, flight: Preflight) -> int:
-    click.echo(f"answer: {flight.answer} to {flight.asked}, after {flight.elapsed_s * 1000:.0f} ms")
+    from acs_conformance.report.text import one_line
+
+    click.echo(one_line(f"answer: {flight.answer} to {flight.asked}, after {flight.elapsed_s * 1000:.0f} ms"))
     offset_s = flight.clock_offset_s
     if offset_s is not None:
         words = f"{abs(offset_s):.0f} s {'behind' if offset_s > 0 else 'ahead of'} the target's"
@@ -146,4 +148,6 @@ def _show(found: Profile, flight: Preflight) -> int:
 
 
 def _complain(found: Profile, words: str) -> None:
-    click.echo(f"error: target {found.name}: {words}", err=True)
+    from acs_conformance.report.text import one_line
+
+    click.echo(one_line(f"error: target {found.name}: {words}"), err=True)

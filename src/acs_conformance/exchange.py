@@ -51,6 +51,9 @@ class Reply:
     failure: str = ""
     #: Whether no connection could be made at all.
     is_unreachable: bool = False
+    #: What had come of a response that broke off. It is no answer and is not recorded: only the guard looks into it,
+    #: for the id of what has been created all the same.
+    arrived: RawResponse | None = None
 
 
 class Sender(Protocol):
@@ -145,7 +148,9 @@ class Recorder:
             Exhausted: the guard has no leave for any.
         """
         shown, credentials = redacted(description, request)
-        ticket = self.guard.before(description, request, shown, case) if self.guard is not None else None
+        ticket = None
+        if self.guard is not None:
+            ticket = self.guard.before(description, request, shown, case, action=action)
         self._pace.wait()
         called = replace(description, operation=action) if action else description
         signed = self._signer.sign(called, request, signing, step)
@@ -155,7 +160,7 @@ class Recorder:
         elapsed_s = time.perf_counter() - start
         response = reply.response
         if self.guard is not None and ticket is not None:
-            self.guard.after(ticket, response, is_unreachable=reply.is_unreachable)
+            self.guard.after(ticket, response, is_unreachable=reply.is_unreachable, arrived=reply.arrived)
         if response is not None:
             forms = (form for text in credentials for form in _forms(text))
             response = _without(response, dict.fromkeys((*self._hidden, *signatures(signed), *forms)))

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from acs_conformance.answer import answer_of
+from acs_conformance.answer import Answer, answer_of
+from acs_conformance.broken_text import member_of
 from acs_conformance.budget import Budget, Limits, Reservation
 from acs_conformance.description import Creates, Description
 from acs_conformance.intents import Intent, Intents, State
@@ -46,6 +47,9 @@ class Place:
     url: str
     #: The profile, as a command line names it, or "".
     profile: str = ""
+    #: How requests are signed, and the folder of descriptions where it is not the one that ships; or "".
+    signature: str = ""
+    spec: str = ""
     is_embedded: bool = False
 
 
@@ -73,7 +77,9 @@ class Guard:
         if self.intents is not None:
             self.intents.close()
 
-    def before(self, description: Description, request: RawRequest, shown: RawRequest, case: str) -> Ticket:
+    def before(
+        self, description: Description, request: RawRequest, shown: RawRequest, case: str, *, action: str = ""
+    ) -> Ticket:
         """Reserve what a request costs, and write down what it may create.
 
         Args:
@@ -81,6 +87,7 @@ class Guard:
             request: unsigned.
             shown: the same without secrets, as records have it.
             case: id of the case.
+            action: the name that is called instead of the operation's own; under it nothing is ended.
 
         Raises:
             Unaffordable: it may create something, and no unit is left for that.
@@ -88,7 +95,7 @@ class Guard:
             ReportError: it can't be written down, so it must not be sent.
         """
         description = description.carrier or description
-        ends = self._ended_by(description, request)
+        ends = self._ended_by(description, request) if not action else None
         if description.creates is None:
             self.budget.request(is_free=ends is not None)
             return Ticket(description, ends=ends)
@@ -104,20 +111,28 @@ class Guard:
             raise
         return Ticket(description, reservation, intent)
 
-    def after(self, ticket: Ticket, response: RawResponse | None, *, is_unreachable: bool = False) -> None:
+    def after(
+        self,
+        ticket: Ticket,
+        response: RawResponse | None,
+        *,
+        is_unreachable: bool = False,
+        arrived: RawResponse | None = None,
+    ) -> None:
         """Settle what was reserved, and write down what became of it.
 
         Args:
             ticket: of the request.
             response: the answer, or None.
             is_unreachable: whether the request did not even go out.
+            arrived: what had come of an answer that broke off.
         """
         now = self.clock()
-        if self.intents is not None and ticket.ends is not None and is_ended(ticket.description, response):
+        if self.intents is not None and ticket.ends is not None and _settles(ticket, ticket.ends, response, now):
             self.intents.tell(ticket.ends.key, "ended", now)
         if ticket.description.creates is None:
             return
-        state, identifier = ("refused", None) if is_unreachable else outcome(ticket.description, response)
+        state, identifier = ("refused", None) if is_unreachable else outcome(ticket.description, response, arrived)
         # First the journal: a unit that stays reserved costs a case, a thing that nobody knows of costs money.
         if self.intents is not None and ticket.intent is not None:
             self.intents.tell(ticket.intent.key, state, now, identifier)
@@ -139,6 +154,8 @@ class Guard:
             hash=hashlib.sha256(shown.target.encode() + b"\0" + shown.body).hexdigest(),
             url=self.place.url,
             profile=self.place.profile,
+            signature=self.place.signature,
+            spec=self.place.spec,
             is_embedded=self.place.is_embedded,
             at=self.clock(),
             idle_limit_s=idle_limit_s(description, creates, request),
@@ -159,23 +176,60 @@ class Guard:
         return intent
 
 
-def outcome(description: Description, response: RawResponse | None) -> tuple[State, str | None]:
+def _settles(ticket: Ticket, ends: Intent, response: RawResponse | None, now: float) -> bool:
+    """Whether the answer to a request that ends a thing shows that nothing of it lives."""
+    if is_ended(ticket.description, response):
+        return True
+    is_over = ends.is_embedded or (ends.ends_by is not None and now >= ends.ends_by)
+    return is_over and is_missing(ticket.description, response)
+
+
+def outcome(
+    description: Description, response: RawResponse | None, arrived: RawResponse | None = None
+) -> tuple[State, str | None]:
     """What an answer tells of a request that may have created something, and the id of what it created.
 
-    Only a status from 400 to 499 says that nothing was. An id is believed whatever stands beside it.
+    Only a refusal in the words of the API, with a status from 400 to 499, says that nothing was: what stands in between
+    may refuse a request that it has passed on. An id is believed whatever stands beside it, and also where it stands in
+    an answer that is cut or not as it should be.
+
+    Args:
+        description: of the operation.
+        response: the answer, or None.
+        arrived: what had come of an answer that broke off.
     """
     answer = answer_of(description, response)
     member = description.creates.id if description.creates is not None else ""
     identifier = answer.body.get(member) if isinstance(answer.body, dict) else None
     if isinstance(identifier, str) and identifier:
         return "created", identifier
-    return ("refused" if 400 <= answer.status < 500 else "unknown"), None
+    if response is not None and _is_refusal(answer, response):
+        return "refused", None
+    came = response or arrived
+    found = member_of(came.body, member) if came is not None and member else None
+    return ("created", found) if found is not None else ("unknown", None)
+
+
+def _is_refusal(answer: Answer, response: RawResponse) -> bool:
+    """Whether the API itself refuses: by a code that is described, or a code and the id of the request."""
+    if not 400 <= answer.status < 500:
+        return False
+    if answer.row is not None or answer.family is not None:
+        return True
+    if answer.is_json:
+        return bool(answer.code) and isinstance(answer.body, dict) and "RequestId" in answer.body
+    return all(member_of(response.body, name) is not None for name in ("Code", "RequestId"))
 
 
 def is_ended(description: Description, response: RawResponse | None) -> bool:
-    """Whether an answer of the operation that ends a thing tells that it ends, or is not there."""
-    answer = answer_of(description, response)
-    return answer.kind == "success" or (answer.row is not None and answer.row.name in description.world.missing)
+    """Whether an answer of the operation that ends a thing tells that it ends."""
+    return answer_of(description, response).kind == "success"
+
+
+def is_missing(description: Description, response: RawResponse | None) -> bool:
+    """Whether an answer tells that the thing is not there; a young one may be there all the same."""
+    row = answer_of(description, response).row
+    return row is not None and row.name in description.world.missing
 
 
 def idle_limit_s(description: Description, creates: Creates, request: RawRequest) -> float | None:

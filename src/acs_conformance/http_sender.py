@@ -13,6 +13,7 @@ import ssl
 import threading
 import time
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import httpcore
@@ -61,18 +62,21 @@ class HttpSender:
 
     def send(self, request: RawRequest) -> Reply:
         """Send one signed request."""
+        response: httpcore.Response | None = None
+        body = bytearray()
         try:
             connection = self._connected()
             self._watchdog.watch(self._route.answer_s)
             response = connection.handle_request(self._outgoing(request))
             try:
-                return Reply(_read(response))
+                return Reply(_read(response, body))
             finally:
                 response.close()
                 if not self._keeps:
                     self._hang_up()
         except _FAILURES as error:
-            return self._failed(error)
+            reply = self._failed(error)
+            return reply if response is None else replace(reply, arrived=_response(response, bytes(body)))
         except ssl.SSLError as error:
             return Reply(None, _failure(error, self._route), is_unreachable=True)
         finally:
@@ -122,13 +126,22 @@ class HttpSender:
         return Reply(None, _failure(error, self._route), is_unreachable=unreachable)
 
 
-def _read(response: httpcore.Response) -> RawResponse:
-    """The response, its body decompressed, up to the limit; what is longer is cut: no documented answer comes near."""
-    body = b""
+def _read(response: httpcore.Response, body: bytearray) -> RawResponse:
+    """The response, up to the limit; what is longer is cut: no documented answer comes near.
+
+    Args:
+        response: whose body has not been read.
+        body: is filled with what arrives, compressed or not.
+    """
     for chunk in response.iter_stream():
         body += chunk
         if len(body) >= BODY_LIMIT:
             break
+    return _response(response, bytes(body))
+
+
+def _response(response: httpcore.Response, body: bytes) -> RawResponse:
+    """The response with this body, decompressed."""
     headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers)
     encoding = header(headers, "content-encoding")
     if encoding is not None:

@@ -51,6 +51,9 @@ class Intent:
     #: Address of the target, and the profile that describes it as a command line names it, or "".
     url: str
     profile: str = ""
+    #: How requests are signed there, and the folder of descriptions where it is not the one that ships; or "".
+    signature: str = ""
+    spec: str = ""
     #: Whether it is an emulator that ends with the run.
     is_embedded: bool = False
     #: Unix seconds, before it was sent.
@@ -82,7 +85,8 @@ class Intent:
         """The line that announces it."""
         names = ("operation", "thing", "case", "hash", "url", "profile", "is_embedded", "at", "idle_limit_s")
         line = {"intent": self.key, "state": "reserved", **{name: getattr(self, name) for name in names}}
-        return {**line, "same": dict(self.same)}
+        how = {name: getattr(self, name) for name in ("signature", "spec") if getattr(self, name)}
+        return {**line, **how, "same": dict(self.same)}
 
 
 class Intents:
@@ -211,6 +215,15 @@ def examine(path: Path) -> Contents:
     return Contents(list(found.values()), damage)
 
 
+def is_torn(line: str) -> bool:
+    """Whether a last line without an end is what a kill has left of one, and tells nothing."""
+    try:
+        json.loads(line)
+    except ValueError:
+        return line.startswith(_BEGIN.decode()) or _BEGIN.decode().startswith(line)
+    return False
+
+
 def _take_line(found: dict[str, Intent], line: bytes, *, is_last: bool) -> Iterator[str]:
     """Take in what a line tells; what is wrong with it. Several intents on one line come of one that lost its end."""
     head, *pieces = line.split(_BEGIN)
@@ -279,6 +292,8 @@ def _announced(key: str, entry: Mapping[str, Any]) -> Intent:
         hash=get("hash", str, "text"),
         url=get("url", str, "text"),
         profile="" if entry.get("profile", ...) is None else get("profile", str, "text"),
+        signature=str(entry.get("signature", "")),  # earlier journals have neither
+        spec=str(entry.get("spec", "")),
         is_embedded=get("is_embedded", bool, "truth value"),
         at=float(at),
         idle_limit_s=None if limit is None else float(limit),

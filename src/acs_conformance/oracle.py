@@ -150,9 +150,10 @@ def _found(
 def _refusals(description: Description, found: Iterable[Violation], standing: Standing | None) -> frozenset[str]:
     """The rows that may refuse a request with these violations.
 
-    Which of several errors is answered is open: where the thing may not be there either, that may be said instead.
+    Which of several errors is answered is open: where the thing may not be there either, that may be said instead. It
+    may be said of a thing, too, that may be somebody else's.
     """
     rows = frozenset(row for violation in found for row in violation.refusals)
-    if rows and standing is not None and standing.word != "alive":
+    if standing is not None and (standing.word == "unsure" or (rows and standing.word != "alive")):
         rows |= {*description.world.missing, *description.world.forbidden}
     return rows

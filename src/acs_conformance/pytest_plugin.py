@@ -230,7 +230,9 @@ class Session:
         if left and reporter is not None:
             for ending in left:
                 reporter.write_line(ending.says)
-            reporter.write_line(f"something may still run: acs-conformance cleanup {self._intents_in()}")
+            from acs_conformance.cli_cleanup import command
+
+            reporter.write_line(f"something may still run: {command(self._intents_in())}")
 
     def _guard(self, target: Target) -> Guard:
         return self.run.guard(target, self.folder, self._intents_in())
@@ -281,23 +283,24 @@ class Judged:
         A failure that deviations cover is an expected one (xfail).
         """
         __tracebackhide__ = True
+        from acs_conformance.report.text import one_line
         from acs_conformance.verdict import Verdict
 
-        result = self.result
+        result, reason = self.result, one_line(self.result.reason)
         if result.verdict is Verdict.PASS:
             self._session.seen.add("passed")
             return
         if result.verdict is Verdict.FAIL and self._accepted:
             self._session.seen.add("accepted")
-            pytest.xfail(f"{self._accepted}; {result.reason}")
+            pytest.xfail(f"{self._accepted}; {reason}")
         if result.verdict is Verdict.FAIL:
             pytest.fail(_failure_text(result, self._finding), pytrace=False)
         if result.verdict is Verdict.ERROR:
-            raise RuntimeError(result.reason)
+            raise RuntimeError(reason)
         if result.counts:
             is_allowed = result.requirement.id in self._session.run.allowed
             self._session.seen.add("tolerated" if is_allowed else "undecided")
-        pytest.skip(f"{result.verdict}: {result.reason}")
+        pytest.skip(f"{result.verdict}: {reason}")
 
 
 def _accepted(report: Mapping[str, Any]) -> dict[str, str]:
@@ -312,16 +315,22 @@ def _accepted(report: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _failure_text(result: Result, finding: dict[str, Any] | None) -> str:
+    from acs_conformance.report.text import one_line
+
     if finding is None:
-        return f"{result.requirement.claim}: {result.reason}"
-    sentences = "\n".join(f"  statement  {statement['text']}" for statement in finding["statements"])
+        return one_line(f"{result.requirement.claim}: {result.reason}")
     rate = finding["rate"]
-    return (
-        f"{finding['requirement']}\n  claim      {finding['claim']}\n{sentences}\n  source     {finding['source']}\n"
-        f"  received   {finding['received']} ({rate['failed']} of {rate['tried']} tries)\n"
-        f"  allowed    {finding['allowed']}\n"
-        f"  request    {finding['curl']}\n  again      {finding['again']}"
+    lines = (
+        finding["requirement"],
+        f"  claim      {finding['claim']}",
+        *(f"  statement  {statement['text']}" for statement in finding["statements"]),
+        f"  source     {finding['source']}",
+        f"  received   {finding['received']} ({rate['failed']} of {rate['tried']} tries)",
+        f"  allowed    {finding['allowed']}",
+        f"  request    {finding['curl']}",
+        f"  again      {finding['again']}",
     )
+    return "\n".join(map(one_line, lines))
 
 
 # --- fixtures -------------------------------------------------------------------------------------------------------

@@ -236,6 +236,8 @@ class Run:
             place=Place(
                 url=chosen.url,
                 profile=profile.given_as if profile is not None else "",
+                signature=self.options.signature,
+                spec=str(self.options.spec_root.absolute()) if self.options.spec_root is not None else "",
                 is_embedded=self.options.is_embedded,
             ),
             enders=self.enders,

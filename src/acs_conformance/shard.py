@@ -15,6 +15,8 @@ from typing import Any
 
 from acs_conformance.cases import Plan
 from acs_conformance.errors import ReportError, UsageError
+from acs_conformance.intents import FILE as INTENTS
+from acs_conformance.intents import is_torn
 from acs_conformance.record import Exchange
 from acs_conformance.report import files
 from acs_conformance.store import FILE as JOURNAL
@@ -152,6 +154,7 @@ def merge(parts: Sequence[Part], into: Path, missing: str, plans: Iterable[Plan]
         merged.add_exchange(replace(exchange, number=number))
     if stopped:
         merged.stop("; ".join(stopped))
+    _merge_intents(parts, into)
     return merged
 
 
@@ -168,3 +171,22 @@ def _cut(part: Part, store: Store, plans: Iterable[Plan]) -> str:
     ]
     left = sum(case not in told for case in cases)
     return f"shard {shard} did not end (killed?): {left} of its {len(cases)} cases were not sent" if left else ""
+
+
+def _merge_intents(parts: Sequence[Part], into: Path) -> None:
+    """One journal of all that the parts may have created, so that what they left can be ended by the whole."""
+    texts = []
+    for part in parts:
+        path = part.folder / INTENTS
+        try:
+            text = path.read_text("ascii", errors="backslashreplace")  # what is damaged stays so
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise ReportError(f"{path}: can't be read: {error}") from error
+        whole, _, last = text.rpartition("\n")
+        if last and is_torn(last):  # by a kill; behind it the next part begins
+            text = f"{whole}\n" if whole else ""
+        texts.append(text if text.endswith("\n") or not text else f"{text}\n")
+    if texts:
+        files.write_text(into / INTENTS, "".join(texts))

@@ -14,6 +14,7 @@ from acs_conformance.description import Json
 Word = Literal[
     "unknown",  # no answer of the campaign gave this id
     "foreign",  # it was created with other values of what has to be the same
+    "unsure",  # it exists, and whose it is can be read in more than one way
     "alive",  # it exists and can't have ended
     "open",  # it exists, and nobody outside can tell whether it has ended
     "ended",  # it must have ended

@@ -16,18 +16,22 @@ from acs_conformance.cases.case import Case
 from acs_conformance.cases.render import Context, base_document
 from acs_conformance.description import Description
 from acs_conformance.exchange import Recorder
-from acs_conformance.guard import is_ended
+from acs_conformance.guard import is_ended, is_missing
 from acs_conformance.intents import Intent
 from acs_conformance.message import RawRequest
 from acs_conformance.record import Exchange
+from acs_conformance.report.text import one_line
 from acs_conformance.wire import encode_query, to_parameters
 
 #: Seconds to wait before each further try, where the target is throttling or failing.
 _WAITS_S = (0.5, 2.0, 4.0)
 #: Things in a row that got no HTTP answer at all, after which no more are tried.
 _SILENT = 2
-#: Things in a row that could not be ended, none before, after which the operation is taken for one that isn't there.
+#: Things that could not be ended, while none could, after which each further one is tried once: the operation may be
+#: one that isn't there. Tried it is, for what a target says of one thing need not hold for the next.
 _VAIN = 3
+#: Seconds after which what was not there is looked for again: a new thing may not be known everywhere yet.
+_APART_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Ending:
     #: What was sent and received, not yet numbered, and the case that it is of; empty and None where nothing was sent.
     exchanges: list[Exchange] = field(default_factory=list)
     case: Case | None = None
+    #: Whether the target said that it is not there, and its time is not over.
+    is_missing: bool = False
 
 
 def stop_all(
@@ -54,6 +60,8 @@ def stop_all(
 ) -> Iterator[Ending]:
     """End what is known by an id, and tell of the rest when it must have ended by itself.
 
+    What is not there is looked for once more, after all others; only then it is taken for one that has ended.
+
     Args:
         intents: what is not settled.
         enders: name of an operation that creates something -> the one that ends it.
@@ -65,23 +73,46 @@ def stop_all(
     silent = vain = 0
     has_ended = False
     known: dict[tuple[str, str], Ending] = {}
+    missing: list[Ending] = []
     for intent in intents:
         same = known.get((intent.operation, intent.id or ""))
         if same is not None and not same.may_live:  # a target that gives one id to all
-            if recorder.guard is not None and recorder.guard.intents is not None:
-                recorder.guard.intents.tell(intent.key, "ended", clock())
+            _settle(intent, recorder, clock())
             yield replace(same, intent=intent, exchanges=[])
             continue
         ender = enders.get(intent.operation)
-        if intent.id is None or ender is None or silent >= _SILENT or (vain >= _VAIN and not has_ended):
+        if intent.id is None or ender is None or silent >= _SILENT:
             yield left_alone(intent, clock(), ender)
             continue
-        ending, has_answer = _stop(intent, ender, recorder, context, clock, sleep)
+        waits = _WAITS_S if vain < _VAIN or has_ended else ()
+        ending, has_answer = _stop(intent, ender, recorder, context, clock, sleep, waits)
         silent = 0 if has_answer else silent + 1
         vain += 1
+        if ending.is_missing:
+            missing.append(ending)
+            continue
         has_ended = has_ended or not ending.may_live
         known[intent.operation, intent.id] = ending
         yield ending
+    if missing:
+        sleep(_APART_S)
+    for first in missing:
+        if silent >= _SILENT:
+            yield replace(_waiting(first.intent, clock(), first.says), exchanges=first.exchanges, case=first.case)
+            continue
+        ender = enders[first.intent.operation]
+        ending, has_answer = _stop(first.intent, ender, recorder, context, clock, sleep, (), first.exchanges)
+        silent = 0 if has_answer else silent + 1
+        if ending.is_missing:
+            _settle(ending.intent, recorder, clock())
+            ending = replace(ending, may_live=False)
+        yield ending
+
+
+def _settle(intent: Intent, recorder: Recorder, now: float) -> None:
+    """Write down that what an intent has created has ended."""
+    if recorder.guard is not None and recorder.guard.intents is not None:
+        recorder.guard.intents.tell(intent.key, "ended", now)
 
 
 def left_alone(intent: Intent, now: float, ender: Description | None = None) -> Ending:
@@ -94,7 +125,7 @@ def left_alone(intent: Intent, now: float, ender: Description | None = None) -> 
     """
     named = _named(intent)
     if intent.id is not None:
-        why = f"no described operation ends a {intent.thing}" if ender is None else "others could not be stopped before"
+        why = f"no described operation ends a {intent.thing}" if ender is None else "the target did not answer before"
         return _waiting(intent, now, f"{named} was not stopped, for {why}")
     return _waiting(intent, now, f"{named}: no answer gave an id, so none can be stopped")
 
@@ -121,8 +152,10 @@ def _stop(
     context: Context,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
+    waits: tuple[float, ...],
+    before: Iterable[Exchange] = (),
 ) -> tuple[Ending, bool]:
-    """What came of ending one thing, and whether there was an HTTP answer."""
+    """What came of ending one thing, which may have been tried before, and whether there was an HTTP answer."""
     request = stop_request(intent, ender, context)
     case = Case(
         id=f"{ender.id('response.status')}#late-end-of-{intent.id}",
@@ -132,25 +165,29 @@ def _stop(
         aspects=(),
         is_enumerated=False,
     )
-    sent: list[Exchange] = []
-    for attempt, wait_s in enumerate((*_WAITS_S, None)):
-        exchange, is_unreachable = recorder.exchange(ender, request, number=0, case=case.id, step=0, attempt=attempt)
+    sent = [*before]
+    for wait_s in (*waits, None):
+        number = len(sent)
+        exchange, is_unreachable = recorder.exchange(ender, request, number=0, case=case.id, step=0, attempt=number)
         sent.append(exchange)
         answer = answer_of(ender, exchange.response, exchange.failure)
+        told = f"{ender.operation} was answered {one_line(str(answer))}"
         if is_ended(ender, exchange.response):
-            words = "stopped" if answer.kind == "success" else "is not there (any more)"
-            says = f"{_named(intent)} {words}: {ender.operation} was answered {answer}"
-            return Ending(intent, False, says, sent, case), True
+            return Ending(intent, False, f"{_named(intent)} stopped: {told}", sent, case), True
+        if is_missing(ender, exchange.response):
+            says = f"{_named(intent)} is not there (any more): {told}"
+            is_young = not _limit(intent, clock())[0]
+            return Ending(intent, is_young, says, sent, case, is_missing=is_young), True
         if answer.kind not in ("throttled", "broken") or is_unreachable or wait_s is None:
             break
         sleep(wait_s)
-    words = f"{_named(intent)} could not be stopped: {ender.operation} was answered {answer}"
+    words = f"{_named(intent)} could not be stopped: {told}"
     return replace(_waiting(intent, clock(), words), exchanges=sent, case=case), exchange.response is not None
 
 
 def _named(intent: Intent) -> str:
     if intent.id is not None:
-        return f"{intent.thing} {intent.id}"
+        return f"{intent.thing} {one_line(intent.id)}"
     return f"a {intent.thing} that {intent.operation} may have created at {_iso(intent.at)} for {intent.case}"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from acs_conformance.report.failure import Failures
-from acs_conformance.report.text import left_behind
+from acs_conformance.report.text import left_behind, one_line
 
 Data = Mapping[str, Any]
 
@@ -88,7 +88,7 @@ def _findings(report: Data, screen: Screen, room: int | None) -> Iterator[str]:
         )
         tries = f"({rate['failed']} of {rate['tried']} tries)"
         yield _fit(f"     received {finding['received']}; allowed {finding['allowed']} {tries}", screen)
-        yield f"     again: {command(failures.short(finding), screen.folder)}"
+        yield one_line(f"     again: {command(failures.short(finding), screen.folder)}")
         for position in finding["deviations"]:
             deviation = report["deviations"][position]
             words = f"     was accepted until {deviation['until']} by {deviation['source']}: {deviation['reason']}"
@@ -121,7 +121,7 @@ def _last(report: Data, screen: Screen) -> Iterator[str]:
     if observed:
         yield f"open questions: {len(observed)} of {len(report['readings'])} observed; the report names the readings"
     if screen.height is None:
-        yield from (f"     {reading['id']}: {reading['observed']}" for reading in observed)
+        yield from (one_line(f"     {reading['id']}: {reading['observed']}") for reading in observed)
     covered = f" ({run['covered']} as accepted)" if run["covered"] else ""
     statements = report["statements"]
     arose = {r["id"] for r in report["requirements"] if not (r["verdict"] == "none" and r["conditional"])}
@@ -179,6 +179,7 @@ def _names(names: Sequence[str]) -> str:
 
 def _fit(text: str, screen: Screen, color: str = "", painted: int | None = None) -> str:
     """The text in one line of the screen, painted as a whole or up to a place."""
+    text = one_line(text)
     if screen.width is not None and len(text) > screen.width:
         text = f"{text[: screen.width - 1]}…"
     if not color:
@@ -187,4 +188,5 @@ def _fit(text: str, screen: Screen, color: str = "", painted: int | None = None)
 
 
 def _painted(text: str, color: str, screen: Screen) -> str:
+    text = one_line(text)
     return f"{color}{text}{_PLAIN}" if screen.color else text

@@ -128,6 +128,8 @@ class Things:
         life = self._lives.get(key)
         if life is None:
             return Standing("unknown")
+        if not life.thing.is_plain:
+            return Standing("unsure", life.thing)
         for each in acts_on.same:
             if isinstance(document.get(each), str) and document[each] != life.thing.document.get(each):
                 return Standing("foreign", life.thing, differs=each)

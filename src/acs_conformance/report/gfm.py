@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from acs_conformance.report.text import cut, visible
+from acs_conformance.report.text import cut, one_line, visible
 
 #: What starts emphasis, code, links, images, HTML, entities, tables, strikethrough, mathematics, emoji and addresses.
 _SPECIAL = re.compile(r"[\\`*_\[\]<>#|~&$:]")
@@ -26,7 +26,7 @@ def prose(text: str, limit: int = 600) -> str:
 
 def code(text: str, limit: int = 300) -> str:
     """A text as code on one line; line feeds and tabs are shown by their code points."""
-    shown = cut(visible(text), limit).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩")
+    shown = one_line(cut(visible(text), limit))
     if not shown.strip(" "):
         return f"`{shown}`" if shown else "(empty)"
     fence = "`" * (_longest_run(shown) + 1)

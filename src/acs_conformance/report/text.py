@@ -22,6 +22,11 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(lambda found: f"⟨U+{ord(found.group()):04X}⟩", text)
 
 
+def one_line(text: str) -> str:
+    """The same on one line: on a terminal, and in the log of a CI system that reads commands at the start of lines."""
+    return visible(text).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩")
+
+
 def cut(text: str, limit: int) -> str:
     """The text, ended with a word on how much is missing where it is longer than `limit` characters."""
     if len(text) <= limit:
