@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +93,42 @@ def test_a_line_of_another_format_is_told(tmp_path, line):
     (tmp_path / "i").write_text(line + "\n", encoding="ascii")
     with pytest.raises(ReportError, match="is not of this format"):
         intents.read(tmp_path / "i")
+
+
+def test_a_new_journal_is_found_again_after_a_power_cut(tmp_path, monkeypatch):
+    """The names of the file and of the folders that were made for it are on disk too."""
+    synced = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (synced.append(Path(f"/proc/self/fd/{file}").readlink()), sync(file)))
+    Intents(tmp_path / "a" / "b" / "i").close()
+    assert synced == [tmp_path / "a" / "b", tmp_path / "a", tmp_path]
+    synced.clear()
+    Intents(tmp_path / "a" / "b" / "i").close()
+    Intents(tmp_path / "c" / "i", is_durable=False).close()
+    assert not synced, "nothing was made, or nothing has to last"
+
+
+def test_a_closed_journal_writes_into_no_other_file(tmp_path):
+    journal = Intents(tmp_path / "i")
+    journal.announce(intent("a"))
+    journal.close()
+    with (tmp_path / "report.json").open("wb", buffering=0):  # gets the number that was given back
+        with pytest.raises(ReportError, match="can't be written: it is closed"):
+            journal.announce(intent("b"))
+        with pytest.raises(ReportError, match="can't be written: it is closed"):
+            journal.tell("a", "created", NOW, "job-1")
+        journal.close()
+    assert not (tmp_path / "report.json").read_bytes()
+    assert [(each.key, each.state) for each in intents.read(tmp_path / "i")] == [("a", "reserved")]
+
+
+def test_an_id_that_can_not_be_written_down_is_known_all_the_same(tmp_path):
+    journal = Intents(tmp_path / "i")
+    journal.announce(intent("a"))
+    journal.close()  # as good as a full disk
+    with pytest.raises(ReportError):
+        journal.tell("a", "created", NOW, "job-1")
+    assert [(each.key, each.state, each.id) for each in journal.unsettled()] == [("a", "created", "job-1")]
 
 
 # --- the guard --------------------------------------------------------------------------------------------------------
