@@ -191,6 +191,20 @@ def test_what_can_not_be_written_down_is_not_sent(tmp_path):
     assert guard.budget.spent("job") == 0
 
 
+def test_what_is_interrupted_before_it_goes_out_created_nothing(tmp_path):
+    class Interrupted:
+        def wait(self):
+            raise KeyboardInterrupt
+
+    recorder, target, guard = guarded(tmp_path, answer(200, TaskId="t"), max_jobs=1)
+    recorder = Recorder(target, Anybody(), pace=Interrupted(), guard=guard)
+    with pytest.raises(KeyboardInterrupt):
+        send(recorder, request())
+    assert not target.seen
+    assert not guard.intents.unsettled()
+    assert guard.budget.spent("job") == 0
+
+
 @pytest.mark.parametrize(
     ("response", "state", "identifier"),
     [

@@ -15,7 +15,7 @@ import time
 import pytest
 
 import servers
-from acs_conformance import faults, intents, profile, reach, run, spec_folder
+from acs_conformance import faults, intents, profile, reach, report, run, spec_folder
 from acs_conformance.budget import Limits
 from acs_conformance.errors import UsageError
 from acs_conformance.message import RawRequest
@@ -268,6 +268,62 @@ def test_an_interrupted_run_ends_its_jobs_first(tmp_path, number):
         assert not target.living
     assert "stopped early: interrupted" in out
     assert set(states(tmp_path / "r")) <= {"ended", "refused", "reserved"}
+
+
+class Slow:
+    """Disturbs a world: the first request that creates something is carried out at once and answered late."""
+
+    def __init__(self, delay_s):
+        self.delay_s = delay_s
+        self.begun = threading.Event()
+
+    def __call__(self, request, _number, ask):
+        answered = ask()
+        if ("x-acs-action", START.operation) not in request.headers or self.begun.is_set():
+            return answered
+        self.begun.set()
+        return self._late(answered)
+
+    def _late(self, answered):
+        time.sleep(self.delay_s)
+        head = [f"HTTP/1.1 {answered.status} X", *(f"{name}: {value}" for name, value in answered.headers)]
+        yield "\r\n".join([*head, f"content-length: {len(answered.body)}", "", ""]).encode() + answered.body
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_waits_for_the_id_of_what_is_being_created(tmp_path, number):
+    slow = Slow(2)
+    with world(disturb=slow) as target, running(target, tmp_path / "r") as process:
+        assert slow.begun.wait(60)
+        time.sleep(0.3)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 3, out + err
+        assert target.created == 1
+        assert not target.living
+    assert report.load(tmp_path / "r")["run"]["stopped"] == "interrupted"
+    assert "still run" not in err
+    assert states(tmp_path / "r") == {"ended": 1}
+
+
+def test_a_second_interruption_waits_for_nothing_and_tells_what_may_run(tmp_path):
+    slow = Slow(25)
+    with world(disturb=slow) as target, running(target, tmp_path / "r") as process:
+        assert slow.begun.wait(60)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert process.poll() is None, "the first one waits"
+        sent_at = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert time.monotonic() - sent_at < 15
+        assert process.returncode == 3, out + err
+        assert not target.calls("StopRtcCloudTranscode"), "nobody knows the id"
+    assert report.load(tmp_path / "r")["run"]["stopped"] == "interrupted"
+    assert "no answer gave an id" in err
+    assert "something may still run: acs-conformance cleanup" in err
+    assert states(tmp_path / "r") == {"reserved": 1}
 
 
 def kill_and_clean_up(tmp_path, count, later_s):

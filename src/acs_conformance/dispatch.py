@@ -207,8 +207,9 @@ class Dispatcher:
             signing=case.signing[step] if case.signing else None,
             action=f"{description.action}{_STRANGE}" if case.kind == "stranger" else "",
             moved_s=self._shared.moved_s,
+            keep=self._shared.add,
         )
-        exchange = self._last = self._shared.add(exchange)
+        self._last = exchange
         standing = self.keeper.things.standing(description, exchange)
         judgement = judge_exchange(description, exchange, replace(self._shared.memory, standing=standing))
         self.keeper.learn(description, exchange, judgement)

@@ -38,6 +38,11 @@ class Ticket:
     #: What it ends, where it ends something of ours.
     ends: Intent | None = None
 
+    @property
+    def may_create(self) -> bool:
+        """Whether the answer tells of something that has to be ended."""
+        return self.reservation is not None or self.intent is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
