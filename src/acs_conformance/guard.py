@@ -16,6 +16,7 @@ from typing import Final
 from acs_conformance.answer import answer_of
 from acs_conformance.budget import Budget, Limits, Reservation
 from acs_conformance.description import Creates, Description
+from acs_conformance.encoding import octets
 from acs_conformance.intents import Intent, Intents, State
 from acs_conformance.message import RawRequest, RawResponse
 from acs_conformance.oracle import expect
@@ -158,7 +159,7 @@ class Guard:
         if self.intents is None or acts_on is None or acts_on.ends_within_s is None:
             return None
         sent = _sent(request)
-        intent = self.intents.created(sent[acts_on.id]) if acts_on.id in sent else None
+        intent = self.intents.created(_as_told(sent[acts_on.id])) if acts_on.id in sent else None
         if intent is None or any(sent.get(name) != text for name, text in intent.same.items()):
             return None
         return intent
@@ -204,6 +205,14 @@ def _seconds(text: str) -> int | None:
     if not (text.isascii() and text.isdigit()):
         return None
     return int(text) if len(text) <= _DIGITS else 10**_DIGITS
+
+
+def _as_told(text: str) -> str:
+    """A text as an answer in JSON told it, which may have half a surrogate pair where a query has its bytes."""
+    try:
+        return octets(text).decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return text
 
 
 def _sent(request: RawRequest) -> dict[str, str]:

@@ -6,6 +6,7 @@ in one line. Nothing is judged here; sending is `exchange`'s, whose guard writes
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from acs_conformance.answer import answer_of
 from acs_conformance.cases.case import Case
 from acs_conformance.cases.render import Context, base_document
 from acs_conformance.description import Description
+from acs_conformance.errors import ReportError
 from acs_conformance.exchange import Recorder
 from acs_conformance.guard import is_ended
 from acs_conformance.intents import Intent
@@ -69,14 +71,20 @@ def stop_all(
         same = known.get((intent.operation, intent.id or ""))
         if same is not None and not same.may_live:  # a target that gives one id to all
             if recorder.guard is not None and recorder.guard.intents is not None:
-                recorder.guard.intents.tell(intent.key, "ended", clock())
+                with contextlib.suppress(ReportError):  # it has ended all the same
+                    recorder.guard.intents.tell(intent.key, "ended", clock())
             yield replace(same, intent=intent, exchanges=[])
             continue
         ender = enders.get(intent.operation)
         if intent.id is None or ender is None or silent >= _SILENT or (vain >= _VAIN and not has_ended):
             yield left_alone(intent, clock(), ender)
             continue
-        ending, has_answer = _stop(intent, ender, recorder, context, clock, sleep)
+        try:
+            ending, has_answer = _stop(intent, ender, recorder, context, clock, sleep)
+        except Exception as error:  # whatever it is: it must not keep the others from being ended
+            words = f"{_named(intent)} may not have been stopped: {type(error).__name__}: {error}"
+            yield _waiting(intent, clock(), words)
+            continue
         silent = 0 if has_answer else silent + 1
         vain += 1
         has_ended = has_ended or not ending.may_live
