@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from acs_conformance import lifecycle, threads
@@ -25,7 +25,7 @@ from acs_conformance.cases.render import Context, render
 from acs_conformance.cases.smaller import smaller_case
 from acs_conformance.description import Description
 from acs_conformance.dispatch import Dispatcher, Rendered
-from acs_conformance.early_end import EarlyEnds, Stopped, is_surprise
+from acs_conformance.early_end import EarlyEnds, Stopped, is_surprise, look_at_valid, stopping
 from acs_conformance.exchange import Recorder
 from acs_conformance.gateway_judge import is_locked_out, is_pointless
 from acs_conformance.journal import Journal, Shared
@@ -37,8 +37,6 @@ from acs_conformance.record import Exchange
 from acs_conformance.trait import Memory
 from acs_conformance.waiting import Move, Offered, Waiting
 
-#: Valid requests, all refused, after which refusals show nothing.
-_ALL_REFUSED = 6
 #: Requirements whose first failure is sent once more to learn its rate, and requests spent on explaining refusals.
 _CONFIRMED = 15
 _EXPLAINING = 120
@@ -55,15 +53,6 @@ _SURPRISED = "not tested: an invalid request of this requirement was accepted"
 
 #: Called after each case: the case, its last judgement, cases done, cases planned.
 Progress = Callable[[Case, Judgement, int, int], None]
-
-
-@contextlib.contextmanager
-def _stopping() -> Iterator[None]:
-    """A limit that was reached ends the campaign."""
-    try:
-        yield
-    except Exhausted as end:
-        raise Stopped(str(end)) from None
 
 
 class Campaign:
@@ -176,7 +165,7 @@ class Campaign:
             with contextlib.suppress(Stopped, Exhausted, Unaffordable):
                 dispatcher.keeper.end_all()
 
-    @_stopping()
+    @stopping()
     def run_valid(self, plan: Plan, sent: Container[str] = ()) -> None:
         """Send what has to be accepted, unless it was `sent` before, and explain what is refused.
 
@@ -208,7 +197,7 @@ class Campaign:
                 judged[case.id] = judgement
                 self._check_valid(case, judged)
 
-    @_stopping()
+    @stopping()
     def run_cases(self, cases: Iterable[Case]) -> None:
         """Send some cases.
 
@@ -374,14 +363,8 @@ class Campaign:
             raise NothingToActOn(f"the plain valid request was answered {answer}")
         if case.kind == "opening" and (is_elsewhere or (answer.is_foreign and not self._knows_the_contract(case))):
             raise self._obstructed(case, answer)
-        answers = {str(other.answer) for other in judged.values()}
-        if (
-            acts_on is None  # else refusals may be all about what is acted on
-            and len(judged) >= _ALL_REFUSED
-            and len(answers) == 1
-            and not any(other.is_accepted for other in judged.values())
-        ):
-            raise Stopped(f"{len(judged)} of {len(judged)} valid requests were answered {judgement.answer}")
+        if acts_on is None:  # else refusals may be all about what is acted on
+            look_at_valid(judged.values())
 
     def _obstructed(self, case: Case, answer: Answer) -> Stopped:
         """The end of a run that something is in the way of, as its last exchange shows."""
