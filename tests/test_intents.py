@@ -241,6 +241,24 @@ def test_a_unit_is_given_back_when_refused_and_kept_when_nobody_knows(tmp_path):
     assert [each.state for each in intents.read(tmp_path / "i")] == ["refused", "refused", "unknown"]
 
 
+def test_while_the_run_ends_only_ends_are_sent(tmp_path):
+    recorder, target, guard = guarded(tmp_path, answer(200, TaskId="t1"), answer(200), max_jobs=5)
+    send(recorder, request())
+    guard.is_closing = True
+    app = decode(START, request()).document["AppId"]
+    for description, raw in (
+        (START, request()),
+        (DESCRIBE, RawRequest("POST", f"/?AppId={app}&TaskId=t1")),
+        (STOP, RawRequest("POST", f"/?AppId={app}&TaskId=another")),
+    ):
+        with pytest.raises(Exhausted, match=r"^the run is ending$"):
+            send(recorder, raw, description)
+    assert len(target.seen) == 1
+    assert guard.budget.spent("job") == 1
+    send(recorder, RawRequest("POST", f"/?AppId={app}&TaskId=t1"), STOP)
+    assert len(target.seen) == 2
+
+
 def test_a_request_that_is_not_sent_reserves_nothing(tmp_path):
     recorder, target, guard = guarded(tmp_path, answer(400), max_requests=1, max_jobs=5)
     send(recorder, request())

@@ -37,6 +37,10 @@ class World:
         self.url = server.url
 
     @property
+    def ids(self):
+        return {job.id for job in self.core.jobs}
+
+    @property
     def created(self):
         return len(self.core.jobs)
 
@@ -52,6 +56,8 @@ class World:
 def world(fault=None, pause_s=0.0, disturb=None):
     core = servers.core_of(faults.find([START], fault) if fault else None)
     lock = threading.Lock()
+    if isinstance(disturb, Slow):
+        disturb.core = core
 
     def answer(request, number):
         if pause_s:
@@ -271,17 +277,28 @@ def test_an_interrupted_run_ends_its_jobs_first(tmp_path, number):
 
 
 class Slow:
-    """Disturbs a world: the first request that creates something is carried out at once and answered late."""
+    """Disturbs a world: requests that create something are carried out at once and answered late, all but the first.
 
-    def __init__(self, delay_s):
+    Args:
+        delay_s: how late.
+        count: how many.
+        first: the number of the first that is.
+    """
+
+    def __init__(self, delay_s, count=1, first=1):
         self.delay_s = delay_s
+        self.left = count
+        self.first = first
         self.begun = threading.Event()
 
-    def __call__(self, request, _number, ask):
+    def __call__(self, _request, _number, ask):
+        before = len(self.core.jobs)
         answered = ask()
-        if ("x-acs-action", START.operation) not in request.headers or self.begun.is_set():
+        if len(self.core.jobs) == before or len(self.core.jobs) < self.first or self.begun.is_set():
             return answered
-        self.begun.set()
+        self.left -= 1
+        if not self.left:
+            self.begun.set()
         return self._late(answered)
 
     def _late(self, answered):
@@ -324,6 +341,53 @@ def test_a_second_interruption_waits_for_nothing_and_tells_what_may_run(tmp_path
     assert "no answer gave an id" in err
     assert "something may still run: acs-conformance cleanup" in err
     assert states(tmp_path / "r") == {"reserved": 1}
+
+
+THREADS = 3
+
+
+def test_an_interruption_waits_for_what_all_threads_are_creating(tmp_path):
+    slow = Slow(3, THREADS, first=3)
+    with world(disturb=slow) as target, running(target, tmp_path / "r", "--concurrency", THREADS) as process:
+        assert slow.begun.wait(60)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        sent = len(target.server.requests)
+        sent_at = time.monotonic()
+        out, err = process.communicate(timeout=60)
+        assert time.monotonic() - sent_at < 20
+        assert process.returncode == 3, out + err
+        assert target.created >= THREADS
+        assert not target.living
+        after = target.server.requests[sent:]
+        assert {dict(each.headers)["x-acs-action"] for each in after} <= {"StopRtcCloudTranscode"}
+    assert report.load(tmp_path / "r")["run"]["stopped"] == "interrupted"
+    assert "still run" not in err
+    assert set(states(tmp_path / "r")) <= {"ended", "refused"}
+
+
+def test_a_second_interruption_leaves_what_threads_are_creating_and_ends_the_rest(tmp_path):
+    slow = Slow(25, THREADS, first=3)
+    with world(disturb=slow) as target, running(target, tmp_path / "r", "--concurrency", THREADS) as process:
+        assert slow.begun.wait(60)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.7)
+        assert process.poll() is None, "the first one waits"
+        created = target.created
+        sent_at = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+        assert time.monotonic() - sent_at < 15
+        assert process.returncode == 3, out + err
+        assert "Traceback" not in err
+        assert target.created == created, "nothing new"
+        found = intents.read(tmp_path / "r" / intents.FILE)
+        assert target.living <= target.ids - {each.id for each in found}, "all whose id is known were stopped"
+        assert len(target.living) == THREADS
+    assert [each.state for each in found if not each.is_settled] == ["unknown"] * THREADS
+    assert err.count("no answer gave an id") == THREADS
+    assert "something may still run: acs-conformance cleanup" in err
+    assert report.load(tmp_path / "r")["run"]["stopped"] == "interrupted"
 
 
 def kill_and_clean_up(tmp_path, count, later_s):

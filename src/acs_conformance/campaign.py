@@ -8,7 +8,7 @@ and the pytest plugin both call it.
 from __future__ import annotations
 
 import contextlib
-import time
+import functools
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -31,6 +31,7 @@ from acs_conformance.gateway_judge import is_locked_out, is_pointless
 from acs_conformance.journal import Journal, Shared
 from acs_conformance.judge import judge_exchange
 from acs_conformance.keeper import NothingToActOn
+from acs_conformance.leaving import Leaving
 from acs_conformance.observation import Judgement
 from acs_conformance.obstacle import obstacle_of
 from acs_conformance.record import Exchange
@@ -69,7 +70,7 @@ class Campaign:
         progress: Progress | None = None,
         until: Callable[[Judgement], bool] | None = None,
         rendered: Rendered = render,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
         wait: Move | None = None,
         offered: Offered | None = None,
         part: int = 0,
@@ -86,7 +87,7 @@ class Campaign:
             progress: told of each case.
             until: ends the run after the exchange for which it holds.
             rendered: makes the requests; a proof that sends the same ones again and again remembers them.
-            sleep: waits so many seconds.
+            sleep: waits so many seconds; without it they are slept through, unless an interruption comes.
             wait: lets so many seconds of the life of things go by, and says by how many their clock was moved to that
                 end; without it they are slept through.
             offered: finds such a thing in what was answered, where it was not known before.
@@ -113,6 +114,8 @@ class Campaign:
         self._surprising: set[str] = set()
         self._first_attempt = part * _ATTEMPTS_OF_A_PART
         self._shared = Shared(self.journal)
+        self._leaving = Leaving(recorders)
+        sleep = sleep or self._leaving.doze
         self._waiting = Waiting(self.journal, sleep, wait, offered)
         self._dispatchers = [
             Dispatcher(
@@ -129,6 +132,7 @@ class Campaign:
             for name, each in enumerate(recorders, 1)
         ]
         self._dispatcher = self._dispatchers[0]
+        self._each = functools.partial(threads.each, hurry=self._leaving.steps)
         #: Case of the gateway -> the judgement on its last request.
         self._asked: dict[str, Judgement] = {}
         #: Exchanges of the journal that `resume` has looked at.
@@ -148,15 +152,23 @@ class Campaign:
         return {case.id: case for plan in self.plans for case in plan.cases} | self.journal.added
 
     def run(self) -> None:
-        """Send everything; an early end is told by `stopped`. What was created is ended, however it comes to an end."""
+        """Send everything and end what was created; an early end is told by `stopped`.
+
+        After an interruption or an error what was created is in the journal of intents, if the recorder's guard has
+        one, and is left to whoever holds that: what the threads knew of it may have been cut.
+        """
         try:
             for plan in self.plans:
                 self.run_valid(plan)
                 self.run_cases(case for case in plan.cases if case.kind not in VALID)
         except Stopped as stop:
             self.stopped = str(stop)
-        finally:
-            self.close()
+        except BaseException:
+            self._leaving.begin()
+            if not self._leaving.is_written_down:
+                self.close()
+            raise
+        self.close()
 
     def close(self) -> None:
         """End everything that was created and is not known to have ended."""
@@ -184,7 +196,7 @@ class Campaign:
                     return
                 self._take(case, judgement, judged)
             others = valid[len(opening) :]
-            threads.each(others, self._dispatchers, lambda c, d: self._take(c, self._run_case(c, d), judged))
+            self._each(others, self._dispatchers, lambda c, d: self._take(c, self._run_case(c, d), judged))
             self._explain([case for case in valid if case.id in judged], judged)
         except NothingToActOn as reason:
             self.journal.skip(plan.description.operation, str(reason))
@@ -208,8 +220,8 @@ class Campaign:
         together: list[Case] = []
         for case in cases:
             (alone if self._has_to_be_alone(case) else together).append(case)
-        threads.each(together, self._dispatchers, self._run_one)
-        threads.each(alone, self._dispatchers[:1], self._run_one)
+        self._each(together, self._dispatchers, self._run_one)
+        self._each(alone, self._dispatchers[:1], self._run_one)
 
     def _has_to_be_alone(self, case: Case) -> bool:
         """Whether other cases at the same time would disturb it, or it them: by order, or by moving time."""

@@ -21,8 +21,8 @@ from acs_conformance.errors import UsageError
 
 if TYPE_CHECKING:
     from acs_conformance.cases.render import Context
-    from acs_conformance.exchange import Recorder
     from acs_conformance.gateway_checks import Scheme
+    from acs_conformance.guard import Guard
     from acs_conformance.intents import Intent
     from acs_conformance.profile import Profile
     from acs_conformance.run import Run
@@ -150,12 +150,16 @@ def _say(text: str, *, is_bad: bool = False) -> None:
 # --- at the end of a run ----------------------------------------------------------------------------------------------
 
 
-def stop_jobs(prepared: Run, recorder: Recorder, store: Store) -> None:
+def stop_jobs(prepared: Run, chosen: Target, guard: Guard, store: Store) -> None:
     """End what a run has created, and tell on standard error what may run on.
 
     Raises:
         ReportError: something can't be read or written; all was tried, and what may run on was told.
     """
+    from acs_conformance.reach import recorder_for
+
+    # With a connection of its own: those of the run may be in use, or cut.
+    recorder, sender = recorder_for(chosen, prepared.options.signature, guard)
     is_sure = False
     try:
         living = [ending for ending in prepared.stop_all(recorder, store) if _tells(ending)]
@@ -163,6 +167,7 @@ def stop_jobs(prepared: Run, recorder: Recorder, store: Store) -> None:
     except KeyboardInterrupt:
         click.echo("interrupted while jobs were being stopped", err=True)
     finally:
+        sender.close()
         if not is_sure:
             click.echo(f"something may still run: acs-conformance cleanup {store.folder}", err=True)
 

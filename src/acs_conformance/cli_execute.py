@@ -84,7 +84,7 @@ def execute(prepared: Run, options: Options, report_dir: Path | None, voice: Voi
                 errors.append(error)
                 campaign.stopped = f"an error of acs-conformance: {_named(error)}"
             errors += _failure(lambda: watch(None, None, 0, 0))
-            errors += _failure(lambda: cli_cleanup.stop_jobs(prepared, recorders[0], store))
+            errors += _failure(lambda: cli_cleanup.stop_jobs(prepared, chosen, guard, store))
         for sender in senders:
             sender.close()
         guard.close()

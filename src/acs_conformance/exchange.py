@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from acs_conformance.derived import REDACTED, REDACTED_OTHER, is_packed, is_well_made
 from acs_conformance.description import Description, get, locations, values
@@ -52,6 +52,15 @@ class Sender(Protocol):
 
     def send(self, request: RawRequest) -> Reply:
         """Send one request as it is and wait for the answer."""
+        ...
+
+
+@runtime_checkable
+class Abandons(Protocol):
+    """A sender that can be given up from another thread."""
+
+    def abandon(self) -> None:
+        """Let nothing be sent any more, and end what is being waited for."""
         ...
 
 
@@ -103,6 +112,11 @@ class Recorder:
     def has_token(self) -> bool:
         """Whether requests are signed with temporary credentials."""
         return self._signer.has_token
+
+    def abandon(self) -> None:
+        """Let nothing be sent any more, and end what another thread is waiting for, where the sender can do that."""
+        if isinstance(self._sender, Abandons):
+            self._sender.abandon()
 
     def now(self) -> float:
         """Unix seconds, by the clock that dates the exchanges."""

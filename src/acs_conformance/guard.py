@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from acs_conformance.answer import answer_of
-from acs_conformance.budget import Budget, Limits, Reservation
+from acs_conformance.budget import Budget, Exhausted, Limits, Reservation
 from acs_conformance.description import Creates, Description
 from acs_conformance.encoding import octets
 from acs_conformance.intents import Intent, Intents, State
@@ -67,6 +67,8 @@ class Guard:
     budget: Budget = field(default_factory=lambda: Budget(Limits()))
     #: Unix seconds.
     clock: Callable[[], float] = time.time
+    #: Whether the run is ending, so that nothing is sent but what ends something of ours.
+    is_closing: bool = False
 
     @property
     def limits(self) -> Limits:
@@ -90,11 +92,13 @@ class Guard:
 
         Raises:
             Unaffordable: it may create something, and no unit is left for that.
-            Exhausted: no request or no second is left.
+            Exhausted: no request or no second is left, or the run is ending.
             ReportError: it can't be written down, so it must not be sent.
         """
         description = description.carrier or description
         ends = self._ended_by(description, request)
+        if ends is None:
+            self._check_open()
         if description.creates is None:
             self.budget.request(is_free=ends is not None)
             return Ticket(description, ends=ends)
@@ -103,6 +107,7 @@ class Guard:
             is_reject = expect(description, request, Memory()).is_reject
             reservation = self.budget.reserve(has_to_be_refused=is_reject)
         try:
+            self._check_open()  # once more, for a unit may have been waited for
             self.budget.request()
             intent = self._announced(description, description.creates, request, shown, case)
         except BaseException:
@@ -128,6 +133,10 @@ class Guard:
         if self.intents is not None and ticket.intent is not None:
             self.intents.tell(ticket.intent.key, state, now, identifier)
         self.budget.settle(ticket.reservation, is_spent=state != "refused")
+
+    def _check_open(self) -> None:
+        if self.is_closing:
+            raise Exhausted("the run is ending")
 
     def _announced(
         self, description: Description, creates: Creates, request: RawRequest, shown: RawRequest, case: str

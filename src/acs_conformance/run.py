@@ -255,6 +255,7 @@ class Run:
         guard = recorder.guard
         if guard is None or guard.intents is None:
             return
+        guard.is_closing = True  # nothing may be created now by threads that were left behind
         own = [intent for intent in guard.intents.unsettled() if intent.url == guard.place.url]
         shared, failure = Shared(journal), None
         for ending in stop_all(own, self.enders, recorder, self.context):
