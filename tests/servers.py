@@ -429,6 +429,11 @@ def pytest_suites(folder: Path, *arguments: object, timeout_s: float = 180) -> E
     return _ended(command, arguments, folder, ROOT, True, timeout_s)
 
 
+def process(command, folder: Path) -> Ended:
+    """A process of ours with what it left behind; its report in `folder`."""
+    return _ended(command, (), folder, folder, True, 120)
+
+
 def _ended(command, arguments, folder: Path, cwd: Path, keys: bool, timeout_s: float) -> Ended:
     folder.mkdir(parents=True, exist_ok=True)
     process = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ import time
 import pytest
 
 from acs_conformance.budget import PATIENCE_S, Budget, Exhausted, Limits, Unaffordable
+from acs_conformance.errors import ReportError
 
 _SPENDER = """
 import random, sys, time
@@ -138,6 +140,55 @@ def test_what_ends_a_thing_is_counted_and_never_refused():
     budget.request(is_free=True)
     with pytest.raises(Exhausted, match=r"^the limit of 2 requests was reached$"):
         budget.request()
+
+
+class Failing:
+    """A connection on which a statement fails, each time or once, or is interrupted once it was done."""
+
+    def __init__(self, file, statement, error, times=1):
+        self._file = file
+        self._statement = statement
+        self._error = error
+        self._times = times
+
+    def execute(self, sql, *given):
+        fails = sql.startswith(self._statement) and self._times
+        if fails:
+            self._times -= 1
+        if fails and isinstance(self._error, Exception):
+            raise self._error
+        found = self._file.execute(sql, *given)
+        if fails:
+            raise self._error
+        return found
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+
+@pytest.mark.parametrize("statement", ["BEGIN", "UPDATE", "COMMIT"])
+@pytest.mark.parametrize("error", [sqlite3.OperationalError("disk I/O error"), KeyboardInterrupt()], ids=repr)
+def test_what_breaks_a_count_spoils_no_later_one(tmp_path, statement, error):
+    budget = Budget(Limits(max_requests=2, max_jobs=2), tmp_path / "b")
+    budget._file = Failing(budget._file, statement, error)
+    with pytest.raises(ReportError if isinstance(error, Exception) else KeyboardInterrupt):
+        budget.request()
+    assert budget.reserve(has_to_be_refused=False) is not None
+    assert budget.spent("job") == 1
+    budget.request()
+    other = Budget(Limits(max_requests=2, max_jobs=2), tmp_path / "b")
+    assert other.spent("job") == 1, "nobody else is locked out"
+    budget.close()
+    other.close()
+
+
+def test_what_ends_a_thing_is_sent_where_nobody_can_count(tmp_path):
+    budget = Budget(Limits(max_requests=2), tmp_path / "b")
+    budget._file = Failing(budget._file, "BEGIN", sqlite3.OperationalError("disk I/O error"), times=9)
+    budget.request(is_free=True)
+    with pytest.raises(ReportError, match=r"b: can't count what is spent there: disk I/O error$"):
+        budget.request()
+    budget.close()
 
 
 def test_without_limits_nothing_is_counted_and_no_file_made(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import threading
 import time
 
 import pytest
@@ -210,3 +211,56 @@ def test_a_proxy_that_drips_is_given_up():
     assert reply.failure == "no connection within 0.3 s"
     assert reply.is_unreachable
     assert took_s < 4  # the drip itself takes six seconds
+
+
+# --- several threads --------------------------------------------------------------------------------------------------
+
+
+PLAIN = RawRequest("POST", "/?a=b", (("host", "here"),))
+
+
+@contextlib.contextmanager
+def under_way(seconds):
+    """A sender with a request that a thread has under way, and the list that gets its reply."""
+    begun, may_end = threading.Event(), threading.Event()
+
+    def answer(_request, _number):
+        begun.set()
+        may_end.wait(seconds)
+        return RawResponse(200, (), b"late")
+
+    with servers.serving(answer) as server:
+        sender = HttpSender(server.url, user_agent="test")
+        replies = []
+        thread = threading.Thread(target=lambda: replies.append(sender.send(PLAIN)))
+        thread.start()
+        try:
+            assert begun.wait(30)
+            yield sender, replies, thread, may_end
+        finally:
+            may_end.set()
+            thread.join(30)
+            sender.close()
+
+
+def test_a_sender_that_is_busy_sends_nothing_else_and_loses_nothing():
+    with under_way(20) as (sender, replies, thread, may_end):
+        second = sender.send(PLAIN)
+        assert second.is_unreachable
+        assert second.failure == "another request is under way on this connection"
+        may_end.set()
+        thread.join(30)
+        assert [reply.response.body for reply in replies] == [b"late"]
+        assert sender.send(PLAIN).response.body == b"late", "its turn has come"
+
+
+@pytest.mark.parametrize("how", ["abandon", "close"])
+def test_a_request_that_is_given_up_ends_at_once(how):
+    with under_way(20) as (sender, replies, thread, _):
+        given_up_at = time.monotonic()
+        getattr(sender, how)()
+        thread.join(10)
+        assert time.monotonic() - given_up_at < 5
+        assert [(reply.response, reply.is_unreachable) for reply in replies] == [(None, False)], "it may have arrived"
+        late = sender.send(PLAIN)
+        assert (late.failure, late.is_unreachable) == ("the connection was given up", True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -160,6 +162,42 @@ def test_what_is_damaged_is_told_and_costs_no_more_than_itself(tmp_path, change,
     assert known.is_announced == (lines[1] in change(lines))
 
 
+def test_a_new_journal_is_found_again_after_a_power_cut(tmp_path, monkeypatch):
+    """The names of the file and of the folders that were made for it are on disk too."""
+    synced = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (synced.append(Path(f"/proc/self/fd/{file}").readlink()), sync(file)))
+    Intents(tmp_path / "a" / "b" / "i").close()
+    assert synced == [tmp_path / "a" / "b", tmp_path / "a", tmp_path]
+    synced.clear()
+    Intents(tmp_path / "a" / "b" / "i").close()
+    Intents(tmp_path / "c" / "i", is_durable=False).close()
+    assert not synced, "nothing was made, or nothing has to last"
+
+
+def test_a_closed_journal_writes_into_no_other_file(tmp_path):
+    journal = Intents(tmp_path / "i")
+    journal.announce(intent("a"))
+    journal.close()
+    with (tmp_path / "report.json").open("wb", buffering=0):  # gets the number that was given back
+        with pytest.raises(ReportError, match="can't be written: it is closed"):
+            journal.announce(intent("b"))
+        with pytest.raises(ReportError, match="can't be written: it is closed"):
+            journal.tell("a", "created", NOW, "job-1")
+        journal.close()
+    assert not (tmp_path / "report.json").read_bytes()
+    assert [(each.key, each.state) for each in intents.read(tmp_path / "i")] == [("a", "reserved")]
+
+
+def test_an_id_that_can_not_be_written_down_is_known_all_the_same(tmp_path):
+    journal = Intents(tmp_path / "i")
+    journal.announce(intent("a"))
+    journal.close()  # as good as a full disk
+    with pytest.raises(ReportError):
+        journal.tell("a", "created", NOW, "job-1")
+    assert [(each.key, each.state, each.id) for each in journal.unsettled()] == [("a", "created", "job-1")]
+
+
 # --- the guard --------------------------------------------------------------------------------------------------------
 
 
@@ -217,6 +255,20 @@ def test_what_can_not_be_written_down_is_not_sent(tmp_path):
     with pytest.raises(ReportError, match="can't be written"):
         send(recorder, request())
     assert not target.seen
+    assert guard.budget.spent("job") == 0
+
+
+def test_what_is_interrupted_before_it_goes_out_created_nothing(tmp_path):
+    class Interrupted:
+        def wait(self):
+            raise KeyboardInterrupt
+
+    recorder, target, guard = guarded(tmp_path, answer(200, TaskId="t"), max_jobs=1)
+    recorder = Recorder(target, Anybody(), pace=Interrupted(), guard=guard)
+    with pytest.raises(KeyboardInterrupt):
+        send(recorder, request())
+    assert not target.seen
+    assert not guard.intents.unsettled()
     assert guard.budget.spent("job") == 0
 
 
@@ -302,6 +354,24 @@ def test_a_unit_is_given_back_when_refused_and_kept_when_nobody_knows(tmp_path):
     with pytest.raises(Unaffordable):
         send(recorder, request())
     assert [each.state for each in intents.read(tmp_path / "i")] == ["refused", "refused", "unknown"]
+
+
+def test_while_the_run_ends_only_ends_are_sent(tmp_path):
+    recorder, target, guard = guarded(tmp_path, answer(200, TaskId="t1"), answer(200), max_jobs=5)
+    send(recorder, request())
+    guard.is_closing = True
+    app = decode(START, request()).document["AppId"]
+    for description, raw in (
+        (START, request()),
+        (DESCRIBE, RawRequest("POST", f"/?AppId={app}&TaskId=t1")),
+        (STOP, RawRequest("POST", f"/?AppId={app}&TaskId=another")),
+    ):
+        with pytest.raises(Exhausted, match=r"^the run is ending$"):
+            send(recorder, raw, description)
+    assert len(target.seen) == 1
+    assert guard.budget.spent("job") == 1
+    send(recorder, RawRequest("POST", f"/?AppId={app}&TaskId=t1"), STOP)
+    assert len(target.seen) == 2
 
 
 def test_a_request_that_is_not_sent_reserves_nothing(tmp_path):

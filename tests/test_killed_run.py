@@ -6,6 +6,7 @@ import contextlib
 import gc
 import json
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -217,6 +218,30 @@ def test_journal_goes_on_after_a_torn_line(torn, cut):
         found = reader.exchanges
     gc.collect()  # what a refused journal left open is complained of here, and not in another test
     assert found == [exchange(number) for number in (1, 2, 3, 4)]
+
+
+@contextlib.contextmanager
+def room(path, more):
+    """No file may grow by more than this beyond the size that `path` has; as full a disk as one can have safely."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + more, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("more", [0, 10, 100])
+def test_what_a_full_disk_cuts_is_told_and_costs_no_other_line(tmp_path, more):
+    store = Store(tmp_path)
+    store.add_exchange(exchange(1))
+    with room(store.path, more), pytest.raises(ReportError, match="can't be written: File too large"):
+        store.add_exchange(exchange(2))
+    store.add_exchange(exchange(3))
+    store.refresh()
+    store.close()
+    assert store.exchanges == [exchange(1), exchange(2), exchange(3)]
+    assert read_back(tmp_path, tmp_path / "copy") == [exchange(1), exchange(3)]
 
 
 def test_journal_is_shared_while_both_write(tmp_path):

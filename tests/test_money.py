@@ -17,7 +17,7 @@ import time
 import pytest
 
 import servers
-from acs_conformance import faults, intents, profile, reach, run, spec_folder
+from acs_conformance import faults, intents, profile, reach, report, run, spec_folder
 from acs_conformance.budget import Limits
 from acs_conformance.errors import UsageError
 from acs_conformance.message import RawRequest, RawResponse
@@ -39,6 +39,10 @@ class World:
         self.url = server.url
 
     @property
+    def ids(self):
+        return {job.id for job in self.core.jobs}
+
+    @property
     def created(self):
         return len(self.core.jobs)
 
@@ -54,6 +58,8 @@ class World:
 def world(fault=None, pause_s=0.0, disturb=None):
     core = servers.core_of(faults.find([START], fault) if fault else None)
     lock = threading.Lock()
+    if isinstance(disturb, Slow):
+        disturb.core = core
 
     def answer(request, number):
         if pause_s:
@@ -302,6 +308,120 @@ def test_an_interrupted_run_ends_its_jobs_first(tmp_path, number):
         assert not target.living
     assert "stopped early: interrupted" in out
     assert set(states(tmp_path / "r")) <= {"ended", "refused", "reserved"}
+
+
+class Slow:
+    """Disturbs a world: requests that create something are carried out at once and answered late, all but the first.
+
+    Args:
+        delay_s: how late.
+        count: how many.
+        first: the number of the first that is.
+    """
+
+    def __init__(self, delay_s, count=1, first=1):
+        self.delay_s = delay_s
+        self.left = count
+        self.first = first
+        self.begun = threading.Event()
+
+    def __call__(self, _request, _number, ask):
+        before = len(self.core.jobs)
+        answered = ask()
+        if len(self.core.jobs) == before or len(self.core.jobs) < self.first or self.begun.is_set():
+            return answered
+        self.left -= 1
+        if not self.left:
+            self.begun.set()
+        return self._late(answered)
+
+    def _late(self, answered):
+        time.sleep(self.delay_s)
+        head = [f"HTTP/1.1 {answered.status} X", *(f"{name}: {value}" for name, value in answered.headers)]
+        yield "\r\n".join([*head, f"content-length: {len(answered.body)}", "", ""]).encode() + answered.body
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_waits_for_the_id_of_what_is_being_created(tmp_path, number):
+    slow = Slow(2)
+    with world(disturb=slow) as target, running(target, tmp_path / "r") as process:
+        assert slow.begun.wait(60)
+        time.sleep(0.3)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 3, out + err
+        assert target.created == 1
+        assert not target.living
+    assert report.load(tmp_path / "r")["run"]["stopped"] == "interrupted"
+    assert "still run" not in err
+    assert states(tmp_path / "r") == {"ended": 1}
+
+
+def test_a_second_interruption_waits_for_nothing_and_tells_what_may_run(tmp_path):
+    slow = Slow(25)
+    with world(disturb=slow) as target, running(target, tmp_path / "r") as process:
+        assert slow.begun.wait(60)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert process.poll() is None, "the first one waits"
+        sent_at = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert time.monotonic() - sent_at < 15
+        assert process.returncode == 3, out + err
+        assert not target.calls("StopRtcCloudTranscode"), "nobody knows the id"
+    assert report.load(tmp_path / "r")["run"]["stopped"] == "interrupted"
+    assert "no answer gave an id" in err
+    assert "something may still run: acs-conformance cleanup" in err
+    assert states(tmp_path / "r") == {"reserved": 1}
+
+
+THREADS = 3
+
+
+def test_an_interruption_waits_for_what_all_threads_are_creating(tmp_path):
+    slow = Slow(3, THREADS, first=3)
+    with world(disturb=slow) as target, running(target, tmp_path / "r", "--concurrency", THREADS) as process:
+        assert slow.begun.wait(60)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        sent = len(target.server.requests)
+        sent_at = time.monotonic()
+        out, err = process.communicate(timeout=60)
+        assert time.monotonic() - sent_at < 20
+        assert process.returncode == 3, out + err
+        assert target.created >= THREADS
+        assert not target.living
+        after = target.server.requests[sent:]
+        assert {dict(each.headers)["x-acs-action"] for each in after} <= {"StopRtcCloudTranscode"}
+    assert report.load(tmp_path / "r")["run"]["stopped"] == "interrupted"
+    assert "still run" not in err
+    assert set(states(tmp_path / "r")) <= {"ended", "refused"}
+
+
+def test_a_second_interruption_leaves_what_threads_are_creating_and_ends_the_rest(tmp_path):
+    slow = Slow(25, THREADS, first=3)
+    with world(disturb=slow) as target, running(target, tmp_path / "r", "--concurrency", THREADS) as process:
+        assert slow.begun.wait(60)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.7)
+        assert process.poll() is None, "the first one waits"
+        created = target.created
+        sent_at = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+        assert time.monotonic() - sent_at < 15
+        assert process.returncode == 3, out + err
+        assert "Traceback" not in err
+        assert target.created == created, "nothing new"
+        found = intents.read(tmp_path / "r" / intents.FILE)
+        assert target.living <= target.ids - {each.id for each in found}, "all whose id is known were stopped"
+        assert len(target.living) == THREADS
+    assert [each.state for each in found if not each.is_settled] == ["unknown"] * THREADS
+    assert err.count("no answer gave an id") == THREADS
+    assert "something may still run: acs-conformance cleanup" in err
+    assert report.load(tmp_path / "r")["run"]["stopped"] == "interrupted"
 
 
 def kill_and_clean_up(tmp_path, count, later_s):

@@ -23,12 +23,12 @@ from acs_conformance.budget import Limits
 from acs_conformance.cases import Depth
 from acs_conformance.description import Description
 from acs_conformance.errors import TargetUnreachable, UsageError
-from acs_conformance.exchange import Recorder
 from acs_conformance.gateway_checks import Scheme
+from acs_conformance.guard import Guard
 from acs_conformance.options import Options
 from acs_conformance.profile import load as load_profile
 from acs_conformance.profile import load_deviations
-from acs_conformance.reach import reached, recorders_for
+from acs_conformance.reach import reached, recorder_for, recorders_for
 from acs_conformance.results import Outcome
 from acs_conformance.run import Run
 from acs_conformance.signing import Credentials
@@ -244,10 +244,10 @@ def _sent(prepared: Run, chosen: Target, folder: Path) -> tuple[Outcome, str, tu
         try:
             campaign.run()
         except BaseException:
-            for says in _ended(prepared, recorders[0], store):
+            for says in _ended(prepared, chosen, guard, store):
                 warnings.warn(says, stacklevel=3)  # there is no result to say it in
             raise
-        may_live = _ended(prepared, recorders[0], store)
+        may_live = _ended(prepared, chosen, guard, store)
         if campaign.stopped:
             store.stop(campaign.stopped)
         outcome = prepared.outcome(chosen, store, is_complete=True)
@@ -259,9 +259,13 @@ def _sent(prepared: Run, chosen: Target, folder: Path) -> tuple[Outcome, str, tu
     return outcome, campaign.stopped if campaign.is_unreachable else "", may_live
 
 
-def _ended(prepared: Run, recorder: Recorder, store: Store) -> tuple[str, ...]:
+def _ended(prepared: Run, chosen: Target, guard: Guard, store: Store) -> tuple[str, ...]:
     """Ends what the run has created; of what may run on all the same, what is to be said."""
-    return tuple(ending.says for ending in prepared.stop_all(recorder, store) if ending.may_live)
+    recorder, sender = recorder_for(chosen, prepared.options.signature, guard)  # those of the run may be in use, or cut
+    try:
+        return tuple(ending.says for ending in prepared.stop_all(recorder, store) if ending.may_live)
+    finally:
+        sender.close()
 
 
 def _result(outcome: Outcome, may_live: tuple[str, ...], report_dir: Path | None) -> ConformanceResult:

@@ -106,9 +106,9 @@ class Budget:
         self._file: sqlite3.Connection | None = None
         if limits.are_none:
             return  # nobody has to count
-        name = str(path) if path is not None else ":memory:"
+        self._name = str(path) if path is not None else ":memory:"
         try:
-            self._file = sqlite3.connect(name, timeout=_LOCKED_S, isolation_level=None, check_same_thread=False)
+            self._file = sqlite3.connect(self._name, timeout=_LOCKED_S, isolation_level=None, check_same_thread=False)
             # A killed process loses nothing that it wrote; what a power cut may lose here, the intents still have.
             self._file.execute("PRAGMA synchronous = OFF")
             with self._transaction() as file:
@@ -119,7 +119,7 @@ class Budget:
                 )
                 file.execute("INSERT OR IGNORE INTO counted VALUES ('requests', 0), ('started', ?)", (clock(),))
         except sqlite3.Error as error:
-            raise ReportError(f"{name}: can't count what is spent there: {error}") from error
+            raise self._broken(error) from error
 
     def close(self) -> None:
         """Close the file; what was counted stays counted."""
@@ -136,10 +136,19 @@ class Budget:
 
         Raises:
             Exhausted: no request or no second is left.
+            ReportError: it can't be counted, and is not free.
         """
         most, seconds = self.limits.max_requests, self.limits.max_seconds
         if most is None and seconds is None:
             return
+        try:
+            self._count_request(most, seconds, is_free=is_free)
+        except ReportError:
+            if not is_free:
+                raise
+            # An end that is not counted costs nothing; one that is not sent may.
+
+    def _count_request(self, most: int | None, seconds: float | None, *, is_free: bool) -> None:
         with self._transaction() as file:
             counted = dict(file.execute("SELECT unit, amount FROM counted"))
             if not is_free and most is not None and counted["requests"] >= most:
@@ -219,13 +228,21 @@ class Budget:
         """The file for one thread of one process alone; what is written holds unless an exception comes."""
         assert self._file is not None  # noqa: S101 - nothing is counted without limits
         with self._lock:
-            self._file.execute("BEGIN IMMEDIATE")
             try:
+                self._file.execute("BEGIN IMMEDIATE")
                 yield self._file
-            except BaseException:
-                self._file.execute("ROLLBACK")
+                self._file.execute("COMMIT")
+            except BaseException as error:
+                # Whatever it was, and wherever it came: what is left open would spoil all that come later.
+                with contextlib.suppress(sqlite3.Error):
+                    if self._file.in_transaction:
+                        self._file.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    raise self._broken(error) from error
                 raise
-            self._file.execute("COMMIT")
+
+    def _broken(self, error: sqlite3.Error) -> ReportError:
+        return ReportError(f"{self._name}: can't count what is spent there: {error}")
 
 
 def _count(file: sqlite3.Connection, unit: Unit) -> int:

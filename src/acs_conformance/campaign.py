@@ -8,8 +8,8 @@ and the pytest plugin both call it.
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from acs_conformance import lifecycle, threads
@@ -25,20 +25,19 @@ from acs_conformance.cases.render import Context, render
 from acs_conformance.cases.smaller import smaller_case
 from acs_conformance.description import Description
 from acs_conformance.dispatch import Dispatcher, Rendered
-from acs_conformance.early_end import EarlyEnds, Stopped, is_surprise
+from acs_conformance.early_end import EarlyEnds, Stopped, is_surprise, look_at_valid, stopping
 from acs_conformance.exchange import Recorder
 from acs_conformance.gateway_judge import is_locked_out, is_pointless
 from acs_conformance.journal import Journal, Shared
 from acs_conformance.judge import judge_exchange
 from acs_conformance.keeper import NothingToActOn
+from acs_conformance.leaving import Leaving
 from acs_conformance.observation import Judgement
 from acs_conformance.obstacle import obstacle_of
 from acs_conformance.record import Exchange
 from acs_conformance.trait import Memory
 from acs_conformance.waiting import Move, Offered, Waiting
 
-#: Valid requests, all refused, after which refusals show nothing.
-_ALL_REFUSED = 6
 #: Requirements whose first failure is sent once more to learn its rate, and requests spent on explaining refusals.
 _CONFIRMED = 15
 _EXPLAINING = 120
@@ -56,15 +55,6 @@ _SURPRISED = "not tested: an invalid request of this requirement was accepted"
 Progress = Callable[[Case, Judgement, int, int], None]
 
 
-@contextlib.contextmanager
-def _stopping() -> Iterator[None]:
-    """A limit that was reached ends the campaign."""
-    try:
-        yield
-    except Exhausted as end:
-        raise Stopped(str(end)) from None
-
-
 class Campaign:
     """One run of chosen cases against one target."""
 
@@ -79,7 +69,7 @@ class Campaign:
         progress: Progress | None = None,
         until: Callable[[Judgement], bool] | None = None,
         rendered: Rendered = render,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
         wait: Move | None = None,
         offered: Offered | None = None,
         part: int = 0,
@@ -96,7 +86,7 @@ class Campaign:
             progress: told of each case.
             until: ends the run after the exchange for which it holds.
             rendered: makes the requests; a proof that sends the same ones again and again remembers them.
-            sleep: waits so many seconds.
+            sleep: waits so many seconds; without it they are slept through, unless an interruption comes.
             wait: lets so many seconds of the life of things go by, and says by how many their clock was moved to that
                 end; without it they are slept through.
             offered: finds such a thing in what was answered, where it was not known before.
@@ -123,6 +113,8 @@ class Campaign:
         self._surprising: set[str] = set()
         self._first_attempt = part * _ATTEMPTS_OF_A_PART
         self._shared = Shared(self.journal)
+        self._leaving = Leaving(recorders)
+        sleep = sleep or self._leaving.doze
         self._waiting = Waiting(self.journal, sleep, wait, offered)
         self._dispatchers = [
             Dispatcher(
@@ -139,6 +131,7 @@ class Campaign:
             for name, each in enumerate(recorders, 1)
         ]
         self._dispatcher = self._dispatchers[0]
+        self._each = functools.partial(threads.each, hurry=self._leaving.steps)
         #: Case of the gateway -> the judgement on its last request.
         self._asked: dict[str, Judgement] = {}
         #: Exchanges of the journal that `resume` has looked at.
@@ -158,15 +151,23 @@ class Campaign:
         return {case.id: case for plan in self.plans for case in plan.cases} | self.journal.added
 
     def run(self) -> None:
-        """Send everything; an early end is told by `stopped`. What was created is ended, however it comes to an end."""
+        """Send everything and end what was created; an early end is told by `stopped`.
+
+        After an interruption or an error what was created is in the journal of intents, if the recorder's guard has
+        one, and is left to whoever holds that: what the threads knew of it may have been cut.
+        """
         try:
             for plan in self.plans:
                 self.run_valid(plan)
                 self.run_cases(case for case in plan.cases if case.kind not in VALID)
         except Stopped as stop:
             self.stopped = str(stop)
-        finally:
-            self.close()
+        except BaseException:
+            self._leaving.begin()
+            if not self._leaving.is_written_down:
+                self.close()
+            raise
+        self.close()
 
     def close(self) -> None:
         """End everything that was created and is not known to have ended."""
@@ -175,7 +176,7 @@ class Campaign:
             with contextlib.suppress(Stopped, Exhausted, Unaffordable):
                 dispatcher.keeper.end_all()
 
-    @_stopping()
+    @stopping()
     def run_valid(self, plan: Plan, sent: Container[str] = ()) -> None:
         """Send what has to be accepted, unless it was `sent` before, and explain what is refused.
 
@@ -194,7 +195,7 @@ class Campaign:
                     return
                 self._take(case, judgement, judged)
             others = valid[len(opening) :]
-            threads.each(others, self._dispatchers, lambda c, d: self._take(c, self._run_case(c, d), judged))
+            self._each(others, self._dispatchers, lambda c, d: self._take(c, self._run_case(c, d), judged))
             self._explain([case for case in valid if case.id in judged], judged)
         except NothingToActOn as reason:
             self.journal.skip(plan.description.operation, str(reason))
@@ -207,7 +208,7 @@ class Campaign:
                 judged[case.id] = judgement
                 self._check_valid(case, judged)
 
-    @_stopping()
+    @stopping()
     def run_cases(self, cases: Iterable[Case]) -> None:
         """Send some cases.
 
@@ -218,8 +219,8 @@ class Campaign:
         together: list[Case] = []
         for case in cases:
             (alone if self._has_to_be_alone(case) else together).append(case)
-        threads.each(together, self._dispatchers, self._run_one)
-        threads.each(alone, self._dispatchers[:1], self._run_one)
+        self._each(together, self._dispatchers, self._run_one)
+        self._each(alone, self._dispatchers[:1], self._run_one)
 
     def _has_to_be_alone(self, case: Case) -> bool:
         """Whether other cases at the same time would disturb it, or it them: by order, or by moving time."""
@@ -374,14 +375,8 @@ class Campaign:
             raise NothingToActOn(f"the plain valid request was answered {answer}")
         if case.kind == "opening" and (is_elsewhere or (answer.is_foreign and not self._knows_the_contract(case))):
             raise self._obstructed(case, answer)
-        answers = {str(other.answer) for other in judged.values()}
-        if (
-            acts_on is None  # else refusals may be all about what is acted on
-            and len(judged) >= _ALL_REFUSED
-            and len(answers) == 1
-            and not any(other.is_accepted for other in judged.values())
-        ):
-            raise Stopped(f"{len(judged)} of {len(judged)} valid requests were answered {judgement.answer}")
+        if acts_on is None:  # else refusals may be all about what is acted on
+            look_at_valid(judged.values())
 
     def _obstructed(self, case: Case, answer: Answer) -> Stopped:
         """The end of a run that something is in the way of, as its last exchange shows."""

@@ -9,9 +9,8 @@ import json
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -26,22 +25,16 @@ from acs_conformance import (
     cli_reports,
     cli_targets,
 )
-from acs_conformance.cli_run import Voice, Watch, default_folder, interruptible
-from acs_conformance.errors import AcsConformanceError, TargetUnreachable, UsageError
+from acs_conformance.cli_execute import complain, execute
+from acs_conformance.cli_run import Voice
+from acs_conformance.errors import TargetUnreachable, UsageError
 from acs_conformance.version import __version__
 
 if TYPE_CHECKING:
-    from acs_conformance.campaign import Progress
     from acs_conformance.cases import Depth
     from acs_conformance.gateway_checks import Scheme
-    from acs_conformance.options import Options
-    from acs_conformance.run import Run
-    from acs_conformance.store import Store
-    from acs_conformance.target import Target
 
-_USAGE, _INCONCLUSIVE, _ERROR = 2, 3, 4
-#: Seconds between two partial reports; the journal itself is written with every exchange.
-_REPORT_EVERY_S = 5.0
+_USAGE, _INCONCLUSIVE = 2, 3
 
 
 def main() -> None:
@@ -66,24 +59,14 @@ def main() -> None:
 
         click.echo(one_line(f"error: {error}"), err=True)
         code = _INCONCLUSIVE
-    except AcsConformanceError as error:
-        click.echo(f"error: {error}", err=True)
-        code = _ERROR
     except SystemExit as leaving:  # click leaves like this when whoever reads our output has gone
         code = 0 if "Pacify" in type(sys.stdout).__name__ else leaving.code
     except BrokenPipeError:
         # Whoever reads our output has gone; leave without a complaint from the interpreter's own flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except Exception as error:  # a bug of ours: say so, and never show a traceback unless asked
-        if os.environ.get("ACS_CONFORMANCE_TRACEBACK"):
-            raise
-        click.echo(
-            f"error: {type(error).__name__}: {error}. This is a defect of acs-conformance; "
-            "set ACS_CONFORMANCE_TRACEBACK=1 to see where.",
-            err=True,
-        )
-        code = _ERROR
+    except Exception as error:
+        code = complain(error)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -313,65 +296,7 @@ def run(
         from acs_conformance.cli_dry_run import show
 
         return show(prepared)
-    return _execute(prepared, options, report_dir, Voice(is_quiet, is_verbose, style == "json"))
-
-
-def _execute(prepared: Run, options: Options, report_dir: Path | None, voice: Voice) -> int:
-    from acs_conformance import report as reports
-    from acs_conformance.reach import reached, recorders_for
-    from acs_conformance.shard import write_note
-    from acs_conformance.store import Store
-
-    with reached(options, prepared.served) as chosen:
-        folder = report_dir or default_folder(chosen)
-        if (folder / "journal.jsonl").exists():
-            raise UsageError(f"{folder} holds the journal of an earlier run; choose another --report-dir")
-        store = Store(folder)
-        write_note(folder, prepared.note(chosen))
-        guard = prepared.guard(chosen, folder)
-        recorders, senders = recorders_for(chosen, options.signature, guard, options.concurrency)
-        watch = voice.watch()
-        campaign = prepared.campaign(chosen, recorders, store, _progress(prepared, chosen, store, folder, watch))
-        is_complete = False
-        try:
-            with interruptible():
-                campaign.run()
-            is_complete = True
-        except KeyboardInterrupt:
-            campaign.stopped = "interrupted"
-        finally:
-            watch(None, None, 0, 0)
-            with interruptible():
-                cli_cleanup.stop_jobs(prepared, recorders[0], store)
-            for sender in senders:
-                sender.close()
-            guard.close()
-            if campaign.stopped:
-                store.stop(campaign.stopped)
-            outcome = prepared.outcome(chosen, store, is_complete=is_complete)
-            files = reports.write_all(outcome.report, folder, options.baseline)
-            store.close()
-    voice.tell(outcome.report, files)
-    cli_reports.append_job_summary(files["summary.md"])
-    if campaign.is_unreachable:
-        raise TargetUnreachable(f"{chosen.url}: {campaign.stopped}")
-    return int(outcome.exit_code) if is_complete or int(outcome.exit_code) else _INCONCLUSIVE
-
-
-def _progress(prepared: Run, chosen: Target, store: Store, folder: Path, watch: Watch) -> Progress:
-    """Shows how far the run is, and keeps a partial report on disk."""
-    from acs_conformance import report as reports
-
-    last = time.monotonic()
-
-    def progress(case: Any, judgement: Any, done: int, planned: int) -> None:  # noqa: ANN401 - the engine's records
-        nonlocal last
-        watch(case, judgement, done, planned)
-        if judgement is not None and time.monotonic() - last > _REPORT_EVERY_S:
-            reports.write_json(prepared.outcome(chosen, store, is_complete=False).report, folder / "report.json")
-            last = time.monotonic()
-
-    return progress
+    return execute(prepared, options, report_dir, Voice(is_quiet, is_verbose, style == "json"))
 
 
 for _command in (

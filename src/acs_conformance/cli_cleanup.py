@@ -5,8 +5,10 @@ Arguments, printing, exit codes; heavy imports come late, inside the commands.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -22,8 +24,8 @@ from acs_conformance.errors import UsageError
 if TYPE_CHECKING:
     from acs_conformance.cases.render import Context
     from acs_conformance.description import Description
-    from acs_conformance.exchange import Recorder
     from acs_conformance.gateway_checks import Scheme
+    from acs_conformance.guard import Guard
     from acs_conformance.intents import Intent
     from acs_conformance.profile import Profile
     from acs_conformance.run import Run
@@ -77,7 +79,7 @@ def cleanup(
     for words in contents.damage:
         click.echo(f"damaged: {words}", err=True)
     unsettled = [intent for intent in found if not intent.is_settled]
-    click.echo(f"{len(found)} requests may have created something; {len(unsettled)} of that may still run")
+    _say(f"{len(found)} requests may have created something; {len(unsettled)} of that may still run")
     endings: list[Ending] = []
     how = cast("Scheme | None", signature)
     known = [intent for intent in unsettled if intent.is_announced]
@@ -90,6 +92,7 @@ def cleanup(
         endings += _ended_lost(lost, announced, path, target_url, profile_name, how, spec_root)
     if contents.damage:
         click.echo(f"may still run: what the damaged part of {path} spoke of; look for it at the target", err=True)
+    sys.stdout.flush()  # that nobody reads on is told now
     return _MAY_LIVE if contents.damage or any(ending.may_live for ending in endings) else _NOTHING_LIVES
 
 
@@ -266,27 +269,47 @@ def _context(profile: Profile | None, spec_root: Path | None) -> Context:
 def _shown(endings: Iterable[Ending]) -> list[Ending]:
     found = []
     for ending in endings:
-        click.echo(f"{'may still run' if ending.may_live else 'over'}: {ending.says}")
+        _say(f"{'may still run' if ending.may_live else 'over'}: {ending.says}")
         found.append(ending)
     return found
+
+
+def _say(text: str, *, is_bad: bool = False) -> None:
+    """Print a line. That nobody reads on, or no terminal takes it, is no reason to let things run."""
+    with contextlib.suppress(OSError):
+        click.echo(text.encode("utf-8", "backslashreplace").decode(), err=is_bad)
 
 
 # --- at the end of a run ----------------------------------------------------------------------------------------------
 
 
-def stop_jobs(prepared: Run, recorder: Recorder, store: Store) -> None:
-    """End what a run has created, and tell on standard error what may run on."""
-    living = 0
+def stop_jobs(prepared: Run, chosen: Target, guard: Guard, store: Store) -> None:
+    """End what a run has created, and tell on standard error what may run on.
+
+    Raises:
+        ReportError: something can't be read or written; all was tried, and what may run on was told.
+    """
+    from acs_conformance.reach import recorder_for
+
+    # With a connection of its own: those of the run may be in use, or cut.
+    recorder, sender = recorder_for(chosen, prepared.options.signature, guard)
+    is_sure = False
     try:
-        for ending in prepared.stop_all(recorder, store):
-            living += ending.may_live
-            if ending.may_live:
-                click.echo(ending.says, err=True)
+        living = [ending for ending in prepared.stop_all(recorder, store) if _tells(ending)]
+        is_sure = not living
     except KeyboardInterrupt:
         click.echo("interrupted while jobs were being stopped", err=True)
-        living += 1
-    if living:
-        click.echo(f"something may still run: {command(store.folder)}", err=True)
+    finally:
+        sender.close()
+        if not is_sure:
+            click.echo(f"something may still run: {command(store.folder)}", err=True)
+
+
+def _tells(ending: Ending) -> bool:
+    """Whether something may run on; it is told then, if anybody reads that."""
+    if ending.may_live:
+        _say(ending.says, is_bad=True)
+    return ending.may_live
 
 
 def command(where: Path) -> str:

@@ -85,8 +85,6 @@ class Dispatcher:
         self._after = after
         #: The exchange that was sent last.
         self._last: Exchange | None = None
-        #: The thing that the request of a case of the keeper's own names.
-        self._thing: Thing | None = None
 
     def resume(self, added: Iterable[Exchange]) -> list[tuple[Exchange, Judgement]]:
         """Take in what other processes have sent; each exchange with its judgement."""
@@ -101,30 +99,35 @@ class Dispatcher:
         self._shared.remember(memory_of(self._descriptions, judged).works)
         return judged
 
-    def attempt(self, case: Case, attempt: int) -> tuple[Judgement, int]:
+    def attempt(self, case: Case, attempt: int, thing: Thing | None = None) -> tuple[Judgement, int]:
         """One try at the whole sequence, with waits while throttled; the last judgement and the attempt's number.
 
         What it created is ended afterwards.
+
+        Args:
+            case: what to send.
+            attempt: its number.
+            thing: what each request names; None: what the keeper keeps for the case.
         """
-        judgement, attempt = self._patiently(case, attempt)
+        judgement, attempt = self._patiently(case, attempt, thing)
         if case.kind not in ("setup", "cleanup"):
             self.keeper.end_all(case)
         return judgement, attempt
 
-    def _patiently(self, case: Case, attempt: int) -> tuple[Judgement, int]:
+    def _patiently(self, case: Case, attempt: int, thing: Thing | None) -> tuple[Judgement, int]:
         for wait in (*_BACKOFF_S, None):
-            judgement = self._sequence(case, attempt)
+            judgement = self._sequence(case, attempt, thing)
             if judgement.answer.failure == STALE:
                 attempt += 1
-                judgement = self._sequence(case, attempt)
-            judgement, attempt = self._connected(case, attempt, judgement)
+                judgement = self._sequence(case, attempt, thing)
+            judgement, attempt = self._connected(case, attempt, judgement, thing)
             if judgement.answer.kind != "throttled" or judgement.is_right is not None or wait is None:
                 break
             self._sleep(self._wait_s(wait))
             attempt += 1
         return judgement, attempt
 
-    def _connected(self, case: Case, attempt: int, judgement: Judgement) -> tuple[Judgement, int]:
+    def _connected(self, case: Case, attempt: int, judgement: Judgement, thing: Thing | None) -> tuple[Judgement, int]:
         """Wait for a target that was there before and is not now: nothing was sent, so it costs nothing to try again.
 
         Whoever looks at each exchange ends the campaign when that has taken too long.
@@ -134,13 +137,13 @@ class Dispatcher:
                 break
             self._sleep(wait)
             attempt += 1
-            judgement = self._sequence(case, attempt)
+            judgement = self._sequence(case, attempt, thing)
         return judgement, attempt
 
-    def _sequence(self, case: Case, attempt: int) -> Judgement:
+    def _sequence(self, case: Case, attempt: int, thing: Thing | None) -> Judgement:
         for step in range(len(case.steps)):
             self._wait_before(case, step)
-            judgement = self.send(case, step, attempt)
+            judgement = self.send(case, step, attempt, thing)
             word = next((edit.value for edit in case.steps[step] if edit.op == "until"), None)
             if word is not None:
                 judgement = self._poll(case, step, attempt, judgement, word)
@@ -207,26 +210,28 @@ class Dispatcher:
     def _send_alone(self, case: Case, thing: Thing | None) -> Judgement:
         """Run a case of the keeper's own, whatever the limits: what was created is ended."""
         self._shared.add_case(case)
-        self._thing = thing
-        try:
-            return self.attempt(case, 0)[0]
-        finally:
-            self._thing = None
+        return self.attempt(case, 0, thing)[0]
 
-    def _context_of(self, case: Case, step: int, attempt: int) -> Context:
-        if self._thing is not None:
-            return replace(self._context, things={self._thing.kind: self._thing})
+    def _context_of(self, case: Case, step: int, attempt: int, thing: Thing | None) -> Context:
+        if thing is not None:
+            return replace(self._context, things={thing.kind: thing})
         return self.keeper.context(self._context, case, step, attempt)
 
-    def send(self, case: Case, step: int, attempt: int) -> Judgement:
+    def send(self, case: Case, step: int, attempt: int, thing: Thing | None = None) -> Judgement:
         """Send one request of a case and judge the answer.
+
+        Args:
+            case: whose request it is.
+            step: position in its sequence.
+            attempt: number of the try.
+            thing: what it names; None: what the keeper keeps for the case.
 
         Raises:
             Unaffordable: it may create something, and nothing is left to be spent on that.
             Exhausted: nothing more may be sent.
         """
         description = self._descriptions[case.operation_of(step)]
-        request = self._rendered(description, case, step, self._context_of(case, step, attempt), attempt)
+        request = self._rendered(description, case, step, self._context_of(case, step, attempt, thing), attempt)
         exchange, is_unreachable = self._recorder.exchange(
             description,
             request,
@@ -237,8 +242,9 @@ class Dispatcher:
             signing=case.signing[step] if case.signing else None,
             action=f"{description.action}{_STRANGE}" if case.kind == "stranger" else "",
             moved_s=self._shared.moved_s,
+            keep=self._shared.add,
         )
-        exchange = self._last = self._shared.add(exchange)
+        self._last = exchange
         standing = self.keeper.things.standing(description, exchange)
         judgement = judge_exchange(description, exchange, replace(self._shared.memory, standing=standing))
         self.keeper.learn(description, exchange, judgement)

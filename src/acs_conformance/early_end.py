@@ -5,6 +5,10 @@ In: exchanges and cases as they come. Out: `Stopped`, with the reason.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Collection, Iterator
+
+from acs_conformance.budget import Exhausted
 from acs_conformance.campaign_judge import ATTEMPTS
 from acs_conformance.cases.case import Case
 from acs_conformance.journal import Journal
@@ -17,12 +21,23 @@ _SILENT = 9
 #: Seconds for which a target that was there before may be away, and tries to reach it at the most.
 _AWAY_S = 15.0
 _LOOKED_FOR = 40
+#: Valid requests, all refused, after which refusals show nothing.
+_ALL_REFUSED = 6
 #: Invalid requests in a row, all accepted, after which nothing more is sent: on a real target each may cost.
 _ALL_ACCEPTED = 30
 
 
 class Stopped(Exception):  # noqa: N818 - an end, not an error
     """The campaign ends early; the text says why."""
+
+
+@contextlib.contextmanager
+def stopping() -> Iterator[None]:
+    """A limit that was reached ends the campaign."""
+    try:
+        yield
+    except Exhausted as end:
+        raise Stopped(str(end)) from None
 
 
 class EarlyEnds:
@@ -78,6 +93,17 @@ class EarlyEnds:
         self._surprises += judgement.is_accepted
         if self._rejects == self._surprises == _ALL_ACCEPTED:
             raise Stopped(f"{_ALL_ACCEPTED} of {_ALL_ACCEPTED} invalid requests were accepted")
+
+
+def look_at_valid(judged: Collection[Judgement]) -> None:
+    """Look at the valid requests so far.
+
+    Raises:
+        Stopped: there are enough, all were refused, and alike.
+    """
+    answers = {str(each.answer) for each in judged}
+    if len(judged) >= _ALL_REFUSED and len(answers) == 1 and not any(each.is_accepted for each in judged):
+        raise Stopped(f"{len(judged)} of {len(judged)} valid requests were answered {answers.pop()}")
 
 
 def is_surprise(case: Case | None, judgement: Judgement) -> bool:

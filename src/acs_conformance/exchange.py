@@ -10,9 +10,9 @@ import functools
 import json
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import unquote
 
 from acs_conformance.derived import REDACTED, REDACTED_OTHER, is_packed, is_well_made
@@ -20,6 +20,7 @@ from acs_conformance.description import Description, get, locations, values
 from acs_conformance.encoding import percent_encode
 from acs_conformance.gateway_checks import Signing
 from acs_conformance.guard import Guard
+from acs_conformance.interruption import held
 from acs_conformance.message import RawRequest, RawResponse, header
 from acs_conformance.pace import Pace, Paces
 from acs_conformance.record import Exchange
@@ -61,6 +62,15 @@ class Sender(Protocol):
 
     def send(self, request: RawRequest) -> Reply:
         """Send one request as it is and wait for the answer."""
+        ...
+
+
+@runtime_checkable
+class Abandons(Protocol):
+    """A sender that can be given up from another thread."""
+
+    def abandon(self) -> None:
+        """Let nothing be sent any more, and end what is being waited for."""
         ...
 
 
@@ -113,6 +123,11 @@ class Recorder:
         """Whether requests are signed with temporary credentials."""
         return self._signer.has_token
 
+    def abandon(self) -> None:
+        """Let nothing be sent any more, and end what another thread is waiting for, where the sender can do that."""
+        if isinstance(self._sender, Abandons):
+            self._sender.abandon()
+
     def now(self) -> float:
         """Unix seconds, by the clock that dates the exchanges."""
         return self._clock()
@@ -129,6 +144,7 @@ class Recorder:
         signing: Signing | None = None,
         action: str = "",
         moved_s: float = 0.0,
+        keep: Callable[[Exchange], Exchange] | None = None,
     ) -> tuple[Exchange, bool]:
         """Sign and send one request; the record, and whether the target could not be reached at all.
 
@@ -142,6 +158,7 @@ class Recorder:
             signing: how it is signed, where that is what is tested.
             action: the name that is called instead of the operation's own.
             moved_s: seconds by which the clock of the target's things has been moved.
+            keep: writes the record down, before an interruption can come between; what it gives is returned.
 
         Raises:
             Unaffordable: the guard has no leave for this request, which may create something.
@@ -151,40 +168,57 @@ class Recorder:
         ticket = None
         if self.guard is not None:
             ticket = self.guard.before(description, request, shown, case, action=action)
-        self._pace.wait()
-        called = replace(description, operation=action) if action else description
-        signed = self._signer.sign(called, request, signing, step)
-        sent_at = self._clock()
-        start = time.perf_counter()
-        reply = self._sender.send(signed)
-        elapsed_s = time.perf_counter() - start
-        response = reply.response
-        if self.guard is not None and ticket is not None:
-            self.guard.after(ticket, response, is_unreachable=reply.is_unreachable, arrived=reply.arrived)
-        if response is not None:
-            forms = (form for text in credentials for form in _forms(text))
-            response = _without(response, dict.fromkeys((*self._hidden, *signatures(signed), *forms)))
-            response = _without_packed(description, response)
-        return (
-            Exchange(
-                number=number,
-                operation=description.operation,
-                case=case,
-                step=step,
-                attempt=attempt,
-                signing=str(signing or ""),
-                action=action,
-                target_bytes=len(signed.target),
-                request=shown,
-                response=response,
-                failure=reply.failure,
-                is_unreachable=reply.is_unreachable,
-                sent_at=sent_at,
-                elapsed_s=elapsed_s,
-                moved_s=moved_s,
-            ),
-            reply.is_unreachable,
-        )
+        may_be_out = False
+        try:
+            called = replace(description, operation=action) if action else description
+            signed = self._signer.sign(called, request, signing, step)
+            self._pace.wait()
+            # An interruption waits for the answer: only that tells the id of what has to be ended then.
+            with held(is_needed=ticket is not None and ticket.may_create):
+                may_be_out = True
+                sent_at = self._clock()
+                start = time.perf_counter()
+                reply = self._sender.send(signed)
+                elapsed_s = time.perf_counter() - start
+                try:
+                    if self.guard is not None and ticket is not None:
+                        self.guard.after(
+                            ticket, reply.response, is_unreachable=reply.is_unreachable, arrived=reply.arrived
+                        )
+                finally:
+                    exchange = Exchange(
+                        number=number,
+                        operation=description.operation,
+                        case=case,
+                        step=step,
+                        attempt=attempt,
+                        signing=str(signing or ""),
+                        action=action,
+                        target_bytes=len(signed.target),
+                        request=shown,
+                        response=self._shown(description, reply.response, signed, credentials),
+                        failure=reply.failure,
+                        is_unreachable=reply.is_unreachable,
+                        sent_at=sent_at,
+                        elapsed_s=elapsed_s,
+                        moved_s=moved_s,
+                    )
+                    exchange = exchange if keep is None else keep(exchange)
+        except BaseException:
+            if self.guard is not None and ticket is not None and not may_be_out:
+                self.guard.after(ticket, None, is_unreachable=True)
+            raise
+        return exchange, reply.is_unreachable
+
+    def _shown(
+        self, description: Description, response: RawResponse | None, signed: RawRequest, credentials: Iterable[str]
+    ) -> RawResponse | None:
+        """A response as records have it."""
+        if response is None:
+            return None
+        forms = (form for text in credentials for form in _forms(text))
+        response = _without(response, dict.fromkeys((*self._hidden, *signatures(signed), *forms)))
+        return _without_packed(description, response)
 
 
 def signatures(request: RawRequest) -> tuple[str, ...]:

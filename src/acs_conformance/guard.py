@@ -15,8 +15,9 @@ from typing import Final
 
 from acs_conformance.answer import Answer, answer_of
 from acs_conformance.broken_text import member_of
-from acs_conformance.budget import Budget, Limits, Reservation
+from acs_conformance.budget import Budget, Exhausted, Limits, Reservation
 from acs_conformance.description import Creates, Description
+from acs_conformance.encoding import octets
 from acs_conformance.intents import Intent, Intents, State
 from acs_conformance.message import RawRequest, RawResponse
 from acs_conformance.oracle import expect
@@ -38,6 +39,11 @@ class Ticket:
     intent: Intent | None = None
     #: What it ends, where it ends something of ours.
     ends: Intent | None = None
+
+    @property
+    def may_create(self) -> bool:
+        """Whether the answer tells of something that has to be ended."""
+        return self.reservation is not None or self.intent is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +71,8 @@ class Guard:
     budget: Budget = field(default_factory=lambda: Budget(Limits()))
     #: Unix seconds.
     clock: Callable[[], float] = time.time
+    #: Whether the run is ending, so that nothing is sent but what ends something of ours.
+    is_closing: bool = False
 
     @property
     def limits(self) -> Limits:
@@ -91,11 +99,13 @@ class Guard:
 
         Raises:
             Unaffordable: it may create something, and no unit is left for that.
-            Exhausted: no request or no second is left.
+            Exhausted: no request or no second is left, or the run is ending.
             ReportError: it can't be written down, so it must not be sent.
         """
         description = description.carrier or description
         ends = self._ended_by(description, request) if not action else None
+        if ends is None:
+            self._check_open()
         if description.creates is None:
             self.budget.request(is_free=ends is not None)
             return Ticket(description, ends=ends)
@@ -104,6 +114,7 @@ class Guard:
             is_reject = expect(description, request, Memory()).is_reject
             reservation = self.budget.reserve(has_to_be_refused=is_reject)
         try:
+            self._check_open()  # once more, for a unit may have been waited for
             self.budget.request()
             intent = self._announced(description, description.creates, request, shown, case)
         except BaseException:
@@ -138,6 +149,10 @@ class Guard:
             self.intents.tell(ticket.intent.key, state, now, identifier)
         self.budget.settle(ticket.reservation, is_spent=state != "refused")
 
+    def _check_open(self) -> None:
+        if self.is_closing:
+            raise Exhausted("the run is ending")
+
     def _announced(
         self, description: Description, creates: Creates, request: RawRequest, shown: RawRequest, case: str
     ) -> Intent | None:
@@ -170,7 +185,7 @@ class Guard:
         if self.intents is None or acts_on is None or acts_on.ends_within_s is None:
             return None
         sent = _sent(request)
-        intent = self.intents.created(sent[acts_on.id]) if acts_on.id in sent else None
+        intent = self.intents.created(_as_told(sent[acts_on.id])) if acts_on.id in sent else None
         if intent is None or any(sent.get(name) != text for name, text in intent.same.items()):
             return None
         return intent
@@ -253,6 +268,14 @@ def _seconds(text: str) -> int | None:
     if not (text.isascii() and text.isdigit()):
         return None
     return int(text) if len(text) <= _DIGITS else 10**_DIGITS
+
+
+def _as_told(text: str) -> str:
+    """A text as an answer in JSON told it, which may have half a surrogate pair where a query has its bytes."""
+    try:
+        return octets(text).decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return text
 
 
 def _sent(request: RawRequest) -> dict[str, str]:

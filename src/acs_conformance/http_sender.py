@@ -23,6 +23,8 @@ from acs_conformance.exchange import Reply
 from acs_conformance.message import RawRequest, RawResponse, header
 from acs_conformance.record import BODY_LIMIT, STALE
 
+#: Seconds for which a request that was ended may take to notice.
+_CLOSING_S = 2.0
 _FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, httpcore.ProxyError)
 # Content encoding -> what it may be for zlib, as `wbits`: "deflate" stands for zlib's format, and some send it bare.
 _FORMATS = {"gzip": (zlib.MAX_WBITS | 16,), "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS)}
@@ -53,15 +55,37 @@ class HttpSender:
         self._keeps = True
         self._is_new = False
         self._connection: httpcore.HTTP11Connection | None = None
+        #: Held while a request is under way.
+        self._turn = threading.Lock()
+        self._is_ended = False
         self._watchdog = _Watchdog(pause_s=min(route.connect_s, route.answer_s, 4) / 4)
 
     def close(self) -> None:
-        """Close the connection."""
-        self._hang_up()
+        """Close the connection; a request that another thread has under way gets no answer."""
+        self.abandon()
+        if self._turn.acquire(timeout=_CLOSING_S):
+            self._hang_up()
+            self._turn.release()
         self._watchdog.stop()
 
+    def abandon(self) -> None:
+        """Let nothing be sent any more, and end what another thread is waiting for."""
+        self._is_ended = True
+        if self._turn.locked():
+            self._watchdog.bite()
+
     def send(self, request: RawRequest) -> Reply:
-        """Send one signed request."""
+        """Send one signed request; nothing goes out while another thread has one under way here, or after the end."""
+        if not self._turn.acquire(blocking=False):
+            return Reply(None, "another request is under way on this connection", is_unreachable=True)
+        try:
+            if self._is_ended:
+                return Reply(None, "the connection was given up", is_unreachable=True)
+            return self._sent(request)
+        finally:
+            self._turn.release()
+
+    def _sent(self, request: RawRequest) -> Reply:
         response: httpcore.Response | None = None
         body = bytearray()
         try:
@@ -104,6 +128,8 @@ class HttpSender:
             self._watchdog.watch(self._route.connect_s)
             connection = self._connector.connect(self._watchdog.follow)
             self._connection = connection
+            if self._is_ended:  # meanwhile
+                raise httpcore.ConnectError("given up")
         return connection
 
     def _hang_up(self) -> None:
@@ -206,10 +232,13 @@ class _Watchdog:
             if until is not None and time.monotonic() > until and self._socket is not None:
                 self.has_barked = True
                 self._until = None
-                try:
-                    self._socket.shutdown(2)
-                except OSError:
-                    continue  # it has ended by itself meanwhile
+                self.bite()
+
+    def bite(self) -> None:
+        """End the socket in use; whoever waits for it learns so at once."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # it has ended by itself meanwhile
+                self._socket.shutdown(2)
 
 
 def _failure(error: Exception, route: Route) -> str:

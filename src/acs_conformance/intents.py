@@ -109,14 +109,22 @@ class Intents:
         #: Key -> intent of this process, as long as it is not settled.
         self._own: dict[str, Intent] = {}
         try:
+            made = _made_for(path)
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            #: None once it is closed: the number may be another file's then.
+            self._file: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            if is_durable:
+                for folder in made:
+                    _sync_folder(folder)
         except OSError as error:
             raise ReportError(f"{path}: can't be written: {error.strerror or error}") from error
 
     def close(self) -> None:
-        """Close the file; what is in it stays."""
-        os.close(self._file)
+        """Close the file; what is in it stays. Nothing can be written down from now on."""
+        with self._lock:
+            file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
 
     def announce(self, intent: Intent) -> None:
         """Write down what is about to be sent; on return it is on disk.
@@ -125,10 +133,8 @@ class Intents:
             ReportError: it can't be written, so it must not be sent.
         """
         with self._lock:
+            self._append(intent.to_json(), is_durable=self._is_durable)
             self._own[intent.key] = intent
-            self._append(intent.to_json())
-            if self._is_durable:
-                os.fsync(self._file)
 
     def tell(self, key: str, state: State, at: float, identifier: str | None = None) -> None:
         """Write down what became of an intent.
@@ -163,12 +169,18 @@ class Intents:
 
     def unsettled(self) -> list[Intent]:
         """What may still run, by this process or another, in the order in which it was announced."""
-        return [intent for intent in read(self.path) if not intent.is_settled]
+        found = [intent for intent in read(self.path) if not intent.is_settled]
+        with self._lock:  # an id that could not be written down is known all the same
+            return [self._own.get(intent.key, intent) if intent.id is None else intent for intent in found]
 
-    def _append(self, line: Mapping[str, Any]) -> None:
+    def _append(self, line: Mapping[str, Any], *, is_durable: bool = False) -> None:
         data = json.dumps(line, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+        if self._file is None:
+            raise ReportError(f"{self.path}: can't be written: it is closed")
         try:
             written = os.write(self._file, data)  # in one piece: other processes append to the same file
+            if is_durable:
+                os.fsync(self._file)
         except OSError as error:
             raise ReportError(f"{self.path}: can't be written: {error.strerror or error}") from error
         if written != len(data):
@@ -183,6 +195,27 @@ class Contents:
     intents: list[Intent]
     #: What can't be read, each as file:line and what is wrong there.
     damage: list[str]
+
+
+def _made_for(path: Path) -> list[Path]:
+    """The folders that get a new entry when the file is made."""
+    if path.exists():
+        return []
+    made = [path.parent]
+    while not made[-1].exists():
+        made.append(made[-1].parent)
+    return made
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the names in a folder survive the machine; where folders can't be opened, the system does so by itself."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def read(path: Path) -> list[Intent]:

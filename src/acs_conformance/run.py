@@ -26,7 +26,7 @@ from acs_conformance.description import Description
 from acs_conformance.deviation import Deviation
 from acs_conformance.early_end import Stopped
 from acs_conformance.emulator_clock import with_clock
-from acs_conformance.errors import SelectionError, UsageError
+from acs_conformance.errors import ReportError, SelectionError, UsageError
 from acs_conformance.exchange import Recorder
 from acs_conformance.guard import Guard, Place
 from acs_conformance.intents import Intents
@@ -250,18 +250,27 @@ class Run:
         Args:
             recorder: sends; its guard knows what there is to end.
             journal: what is sent is appended to it.
+
+        Raises:
+            ReportError: intents can't be read; or, once everything was tried, what was sent can't be written down.
         """
         guard = recorder.guard
         if guard is None or guard.intents is None:
             return
+        guard.is_closing = True  # nothing may be created now by threads that were left behind
         own = [intent for intent in guard.intents.unsettled() if intent.url == guard.place.url]
-        shared = Shared(journal)
+        shared, failure = Shared(journal), None
         for ending in stop_all(own, self.enders, recorder, self.context):
-            if ending.case is not None:
-                shared.add_case(ending.case)
-            for exchange in ending.exchanges:
-                shared.add(exchange)
+            try:
+                if ending.case is not None:
+                    shared.add_case(ending.case)
+                for exchange in ending.exchanges:
+                    shared.add(exchange)
+            except ReportError as error:
+                failure = failure or error
             yield ending
+        if failure is not None:
+            raise failure
 
     def outcome(self, chosen: Target, store: Store, *, is_complete: bool, has_error: bool = False) -> Outcome:
         """Judge what the store holds; a complete run is also checked against seeded faults, where that was asked."""

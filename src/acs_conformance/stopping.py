@@ -6,6 +6,7 @@ in one line. Nothing is judged here; sending is `exchange`'s, whose guard writes
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from acs_conformance.answer import answer_of
 from acs_conformance.cases.case import Case
 from acs_conformance.cases.render import Context, base_document
 from acs_conformance.description import Description
+from acs_conformance.errors import ReportError
 from acs_conformance.exchange import Recorder
 from acs_conformance.guard import is_ended, is_missing
 from acs_conformance.intents import Intent
@@ -85,7 +87,10 @@ def stop_all(
             yield left_alone(intent, clock(), ender)
             continue
         waits = _WAITS_S if vain < _VAIN or has_ended else ()
-        ending, has_answer = _stop(intent, ender, recorder, context, clock, sleep, waits)
+        ending, has_answer = _tried(intent, ender, recorder, context, clock, sleep, waits)
+        if has_answer is None:
+            yield ending
+            continue
         silent = 0 if has_answer else silent + 1
         vain += 1
         if ending.is_missing:
@@ -101,8 +106,8 @@ def stop_all(
             yield replace(_waiting(first.intent, clock(), first.says), exchanges=first.exchanges, case=first.case)
             continue
         ender = enders[first.intent.operation]
-        ending, has_answer = _stop(first.intent, ender, recorder, context, clock, sleep, (), first.exchanges)
-        silent = 0 if has_answer else silent + 1
+        ending, has_answer = _tried(first.intent, ender, recorder, context, clock, sleep, (), first.exchanges)
+        silent = 0 if has_answer is not False else silent + 1
         if ending.is_missing:
             _settle(ending.intent, recorder, clock())
             ending = replace(ending, may_live=False)
@@ -112,7 +117,8 @@ def stop_all(
 def _settle(intent: Intent, recorder: Recorder, now: float) -> None:
     """Write down that what an intent has created has ended."""
     if recorder.guard is not None and recorder.guard.intents is not None:
-        recorder.guard.intents.tell(intent.key, "ended", now)
+        with contextlib.suppress(ReportError):  # it has ended all the same
+            recorder.guard.intents.tell(intent.key, "ended", now)
 
 
 def left_alone(intent: Intent, now: float, ender: Description | None = None) -> Ending:
@@ -143,6 +149,24 @@ def stop_request(intent: Intent, ender: Description, context: Context) -> RawReq
         raise ValueError(f"{ender.operation} acts on nothing")
     document = {**base_document(ender, context, context.run_id), **intent.same, acts_on.id: intent.id}
     return RawRequest(ender.method, f"{ender.path}?{encode_query(to_parameters(ender, document))}")
+
+
+def _tried(
+    intent: Intent,
+    ender: Description,
+    recorder: Recorder,
+    context: Context,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+    waits: tuple[float, ...],
+    before: Iterable[Exchange] = (),
+) -> tuple[Ending, bool | None]:
+    """As `_stop`; what goes wrong on our side tells nothing of the target (None) and keeps nothing else from ending."""
+    try:
+        return _stop(intent, ender, recorder, context, clock, sleep, waits, before)
+    except Exception as error:  # whatever it is
+        words = f"{_named(intent)} may not have been stopped: {type(error).__name__}: {error}"
+        return _waiting(intent, clock(), words), None
 
 
 def _stop(

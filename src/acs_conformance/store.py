@@ -37,6 +37,8 @@ class Store(Journal):
         #: Why the campaign ended early, as some process found; "" while it goes on.
         self.stopped = ""
         self._read_up_to = 0
+        #: Whether a line of ours was cut, for the disk was full.
+        self._is_torn = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("ab", buffering=0)
@@ -108,8 +110,16 @@ class Store(Journal):
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         line = json.dumps(entry, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
-        self._file.write(line)
-        self._read_up_to += len(line)
+        if self._is_torn:  # what the disk had no room for must not spoil what comes next
+            line = b"\n" + line
+        try:
+            while line:  # a write may end early
+                written = self._file.write(line) or 0
+                self._read_up_to += written
+                self._is_torn = written < len(line)
+                line = line[written:]
+        except OSError as error:
+            raise ReportError(f"{self.path}: can't be written: {error.strerror or error}") from error
 
     def _take(self, entry: Mapping[str, Any]) -> None:
         if "exchange" in entry:

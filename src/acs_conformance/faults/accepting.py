@@ -281,7 +281,7 @@ def overlooking_when(description: Description) -> Iterator[Blind]:
     short_lived = description.creates.short_lived if description.creates else {}
     for name, is_there in conditions(description).items():
         about, _, value = name.partition("=")
-        # What is invalid might be created all the same, so what it is tried beside doesn't make it live for long.
+        # What is invalid might be created all the same, so what it is tried beside doesn't let it last for long.
         is_costly = about in short_lived and value not in ("absent", str(short_lived[about]))
         for node in (*required, *(n for n in description.nodes.values() if not n.required)):
             for keyword in ("required", "pattern", "enum", "maxLength", "minLength", "minimum", "maximum", "type"):
