@@ -671,11 +671,24 @@ def test_who_is_slower_than_the_pace_never_waits():
     assert clock.waits == []
 
 
+def test_what_others_have_sent_counts():
+    clock = Clock()
+    pace = Pace(4, clock=clock, sleep=clock.sleep)
+    clock.now += 10
+    pace.sent(0.125)
+    pace.wait()
+    assert clock.now == 1010.125
+    pace.sent(5.0)  # long ago
+    pace.wait()
+    assert clock.now == 1010.375
+
+
 def test_without_a_pace_nobody_waits():
     clock = Clock()
     pace = Pace(None, clock=clock, sleep=clock.sleep)
     for _ in range(10):
         pace.wait()
+        pace.sent(0.0)
     assert (clock.waits, clock.now) == ([], 1000)
 
 

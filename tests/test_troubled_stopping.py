@@ -115,7 +115,7 @@ def test_cleanup_prints_an_id_that_no_terminal_takes(tmp_path):
         ended = servers.acs("cleanup", tmp_path, folder=tmp_path / "c")
         assert named(server)[1:] == ["t2"]
     assert ended.code == 0, ended.out + ended.err
-    assert "over: job \\ud800 stopped" in ended.without_traceback().out
+    assert "over: job ⟨U+D800⟩ stopped" in ended.without_traceback().out
 
 
 def test_cleanup_ends_the_rest_though_nobody_reads_on(tmp_path):

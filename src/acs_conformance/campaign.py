@@ -264,6 +264,7 @@ class Campaign:
         # Only what was not looked at before: pytest resumes once for each requirement.
         added = self.journal.exchanges[self._looked_at :]
         self._looked_at = len(self.journal.exchanges)
+        self._recorder.follow(added)
         judged = self._dispatcher.resume(added)
         self._asked |= {e.case: j for e, j in judged if self.descriptions[e.operation].checks is not None}
         cases = self.cases if self._is_frugal else {}

@@ -10,7 +10,7 @@ import functools
 import json
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 from urllib.parse import unquote
@@ -132,6 +132,11 @@ class Recorder:
         """Unix seconds, by the clock that dates the exchanges."""
         return self._clock()
 
+    def follow(self, exchanges: Sequence[Exchange]) -> None:
+        """Keep the pace of others, too, who have sent what a journal holds."""
+        if exchanges:
+            self._pace.sent(self._clock() - exchanges[-1].sent_at)
+
     def exchange(
         self,
         description: Description,
@@ -170,9 +175,9 @@ class Recorder:
             ticket = self.guard.before(description, request, shown, case, action=action)
         may_be_out = False
         try:
+            self._pace.wait()
             called = replace(description, operation=action) if action else description
             signed = self._signer.sign(called, request, signing, step)
-            self._pace.wait()
             # An interruption waits for the answer: only that tells the id of what has to be ended then.
             with held(is_needed=ticket is not None and ticket.may_create):
                 may_be_out = True

@@ -19,6 +19,10 @@ class Paces(Protocol):
         """Return when it may."""
         ...
 
+    def sent(self, ago_s: float) -> None:
+        """Take in that somebody else has sent something, so many seconds ago."""
+        ...
+
 
 class Pace:
     """So many requests per second at most, evenly spread: no second, wherever it begins, sees more.
@@ -43,6 +47,11 @@ class Pace:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._next = clock()
+
+    def sent(self, ago_s: float) -> None:
+        """Take in that somebody else has sent something, so many seconds ago."""
+        with self._lock:
+            self._next = max(self._next, self._clock() - max(ago_s, 0.0) + self._gap_s)
 
     def wait(self) -> None:
         """Wait until a request may go out."""

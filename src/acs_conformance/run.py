@@ -259,6 +259,7 @@ class Run:
             return
         guard.is_closing = True  # nothing may be created now by threads that were left behind
         own = [intent for intent in guard.intents.unsettled() if intent.url == guard.place.url]
+        recorder.follow(journal.exchanges)
         shared, failure = Shared(journal), None
         for ending in stop_all(own, self.enders, recorder, self.context):
             try:
