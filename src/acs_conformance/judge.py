@@ -138,7 +138,7 @@ class _Judge:
     def conclusive(self) -> Judgement:
         """The target decided on the request."""
         expectation, answer = self.expectation, self.answer
-        if expectation.anything:
+        if expectation.anything and (expectation.success or answer.kind != "success"):
             return self._end(is_right=True, reading=self._outcome_as_reading())
         if answer.kind == "success":
             self._success_body()
@@ -183,7 +183,7 @@ class _Judge:
     def _wrong(self, cause: str) -> Judgement:
         """The target decided otherwise than the contract; the first broken requirement answers for it."""
         violations = self.expectation.violations
-        key = violations[0].key if violations and self.expectation.is_reject else "response.status"
+        key = violations[0].key if violations and not self.expectation.success else "response.status"
         self._see(
             key,
             "fail",
@@ -282,4 +282,6 @@ def allowed_text(description: Description, expectation: Expectation) -> str:
         row = description.errors[name]
         suffix = "…" if "pattern" in row.schema["properties"]["Code"] else ""
         parts.append(f"{row.status} {name}{suffix}")
+    if expectation.anything and not expectation.success:
+        parts.append("any refusal")
     return " or ".join(parts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from jsonschema.protocols import Validator
@@ -42,6 +42,8 @@ class Trait:
     question: str
     #: Reading's name -> effects, one for each way in which the reading may take the value.
     readings: Mapping[str, tuple[Effect, ...]]
+    #: Whether only the size of a value is in question: no reading takes away what it breaks.
+    is_of_size: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +246,7 @@ def _big_number(
     d: Description, _request: RawRequest, decoded: Decoded, _memory: Memory, q: Question
 ) -> Iterator[Trait]:
     if any(_is_big(value) for value in decoded.document.values()):
-        yield _trait(d, q, ())
+        yield replace(_trait(d, q, ()), is_of_size=True)
 
 
 def _is_big(value: Json) -> bool:

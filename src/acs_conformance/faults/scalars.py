@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from acs_conformance.cases.alphabet import BEYOND_ASCII, PRINTABLE, charset, name_of
 from acs_conformance.description import Description, Json, Node
 from acs_conformance.faults.kind import Blind, blind, by_value, of_text
-from acs_conformance.faults.showing import can_be_broken, is_asked, strange_texts
+from acs_conformance.faults.showing import can_be_broken, is_asked, most, strange_texts
 from acs_conformance.violation import compiled
 
 
@@ -150,6 +150,18 @@ def _ranges(d: Description, node: Node) -> Iterator[Blind]:
         says = f"{node.path}: {keyword} lets pass {name} {detail}".rstrip()
         overlooks = by_value(node.path, keyword, _number(lets_pass))
         yield blind(d, f"{node.path}.{keyword}", name, says, overlooks, detail)
+    if high is not None and high >= 0 and node.type == "integer":
+        yield from _beyond_64_bits(d, node, "maximum", lambda v: (low or 0) <= v <= high)
+
+
+def _beyond_64_bits(d: Description, node: Node, keyword: str, is_right: Callable[[int], bool]) -> Iterator[Blind]:
+    """Numbers that no common type can hold: all of them pass, or those whose last 64 bits are a right number."""
+    if most(d, node.path) > 1:
+        return  # one request shows it, and puts such a number in one place only
+    for operator, lets_pass in (("wrap-64", lambda v: is_right(v % 2**64)), ("beyond-64", lambda v: v >= 2**63)):
+        test = lambda v, p=lets_pass: isinstance(v, int) and abs(v) >= 2**63 and p(v)  # noqa: E731
+        says = f"{node.path}: {keyword} lets pass {operator}"
+        yield blind(d, f"{node.path}.{keyword}", operator, says, by_value(node.path, keyword, test))
 
 
 def _number(lets_pass: Callable[[float], bool]) -> Callable[[Json], bool]:
@@ -174,6 +186,8 @@ def _enumerated_numbers(d: Description, node: Node) -> Iterator[Blind]:
     }.items():
         overlooks = by_value(node.path, "enum", _number(lets_pass))
         yield blind(d, f"{node.path}.enum", operator, f"{node.path}: {operator} passes", overlooks)
+    if node.type == "integer":
+        yield from _beyond_64_bits(d, node, "enum", lambda v: v in options)
 
 
 def _enumerated_texts(d: Description, node: Node) -> Iterator[Blind]:
@@ -202,11 +216,14 @@ def _enumerated_texts(d: Description, node: Node) -> Iterator[Blind]:
             overlooks = by_value(node.path, "enum", of_text(lets_pass))
             yield blind(d, f"{node.path}.enum", operator, f"{node.path}: the comparison is {operator}", overlooks)
     for option in options:
-        same = lambda t, o=option: t.lower() == o.lower()  # noqa: E731 - bound to this turn of the loop
-        if any(map(same, near)):
-            says = f"{node.path}: {option} in any letter case"
-            overlooks = by_value(node.path, "enum", of_text(same))
-            yield blind(d, f"{node.path}.enum", "any-case", says, overlooks, option)
+        for operator, says, lets_pass in (
+            ("any-case", "in any letter case", lambda t, o=option: t.lower() == o.lower()),
+            ("first-cut", "without its first letter", lambda t, o=option: t == o[1:]),
+            ("last-cut", "without its last letter", lambda t, o=option: t == o[:-1]),
+        ):
+            if any(map(lets_pass, near)):
+                overlooks = by_value(node.path, "enum", of_text(lets_pass))
+                yield blind(d, f"{node.path}.enum", operator, f"{node.path}: {option} {says}", overlooks, option)
 
 
 def _near_options(options: list[str]) -> Iterator[str]:
