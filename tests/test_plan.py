@@ -480,8 +480,45 @@ def test_whatever_may_be_broken_in_an_item_is_broken_in_the_first_second_and_thi
     for r in requirement.derive(START):
         if "[]" in r.path and r.kind == "request" and r.keyword not in ("default", "unique"):
             assert {0, 1, 2} <= places[r.key], r.key
+            assert 4 in places[r.key], f"{r.key}: not in the last of as many as are tried"
     assert {1, 2, 4} <= places["OutputParams[].UserId.unique"]
 
+
+def test_each_enumeration_value_is_tried_without_its_first_and_its_last_letter():
+    tried = {
+        value
+        for case, _, request in of_kind(START.operation, "standard", 0, "reject")
+        if case.requirement == START.id("OutputParams[].TranscodeTemplate.enum")
+        for value in independent.values(independent.read(START, request).document, "OutputParams[].TranscodeTemplate")
+    }
+    for option in START.nodes["OutputParams[].TranscodeTemplate"].schema["enum"]:
+        assert {option[1:], option[:-1]} <= tried
+
+
+@pytest.mark.parametrize("fault", [1, 2])
+def test_what_the_plain_request_is_refused_for_is_found_before_its_parts_are(fault):
+    """A target that refuses the short life of things, or that wants something optional, refuses the plain request."""
+    cases = [case for case in planned(START.operation).cases if case.kind in ("opening", "accept")]
+
+    def is_refused(case: Case) -> bool:
+        (inner,) = independent.values(read := independent.read(START, render(START, case, 0, CONTEXT)).document, INNER)
+        return read.get("MaxIdleTime") == 10 if fault == 1 else "StreamType" not in inner
+
+    sent: list[tuple[Case, bool]] = []
+
+    def send(case: Case) -> bool:
+        sent.append((case, is_refused(case)))
+        return sent[-1][1]
+
+    failed = [case for case in cases if is_refused(case)]
+    explain(failed, [case for case in cases if case not in failed], send, lambda: True, START)
+    wanted = "MaxIdleTime.minimum" if fault == 1 else f"{INNER}.StreamType.default"
+    blamed = {requirement_of(case.aspects[0]) for case, refused in sent if refused and case.aspects}
+    assert blamed == {START.id(wanted)}
+    assert len(sent) < 30
+
+
+INNER = "InputParam.SingleSubUserParam"
 
 # --- covering arrays ------------------------------------------------------------------------------------------------
 

@@ -342,9 +342,7 @@ class Campaign:
 
     def _explain(self, valid: list[Case], judged: Mapping[str, Judgement]) -> None:
         """Find the smallest difference from an accepted request for which a valid request is refused."""
-        failed = [
-            case for case in valid if judged[case.id].is_right is False or judged[case.id].answer.kind == "broken"
-        ]
+        failed = [c for c in valid if judged[c.id].is_right is False or judged[c.id].answer.kind == "broken"]
         accepted = [case for case in valid if judged[case.id].is_accepted and judged[case.id].is_right]
         if not failed or not accepted:
             return
@@ -355,7 +353,8 @@ class Campaign:
             judgement, _ = self._dispatcher.attempt(case, 0)
             return judgement.is_right is False or judgement.answer.kind == "broken"
 
-        explain(failed, accepted, is_refused, lambda: self._explained < _EXPLAINING)
+        d = self.descriptions[failed[0].operation]
+        explain(failed, accepted, is_refused, lambda: self._explained < _EXPLAINING, d)
 
     # --- early ends -------------------------------------------------------------------------------------------------
 

@@ -76,8 +76,11 @@ def of_requirements(
             split[failure.cause].append(failure)
         for cause, failures in split.items():
             by_cause[result.requirement.operation, cause].append((result, failures))
+    operations = list(dict.fromkeys(operation for operation, _ in by_cause))
     found = []
-    for (operation, cause), failing in by_cause.items():
+    # What else is answered to invalid requests may come of what valid ones are refused for, so that comes first.
+    ordered = sorted(by_cause.items(), key=lambda item: (operations.index(item[0][0]), item[0][1].startswith("code ")))
+    for (operation, cause), failing in ordered:
         together = cause not in _UNSPECIFIC or len(failing) >= _WHOLESALE
         groups = [[one] for one in failing]
         if together:

@@ -37,7 +37,7 @@ Op = Literal[
     "whole",  # send just the parameters `value`, pairs of name and text
     "names",  # use the fresh names of the step `value` of the same case
     "again",  # send the very parameters of the step before
-    "alter",  # put another value of the same shape at `location`, or the same one "shorter" or "longer"
+    "alter",  # put another value of the same shape at `location`, or the same "shorter", "longer", in other "case"
     "of",  # name what the step `value` of the same case created, instead of a thing that the cases share
     "wait",  # before sending, let `value` seconds go by
     "until",  # send the same again until the answer shows the state `value`, "ended" or "idle", or has had its time

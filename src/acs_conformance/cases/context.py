@@ -10,6 +10,7 @@ smallest request is found all the same; this departs from "the simplest valid re
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,6 +21,9 @@ from acs_conformance.description import Description, Json, Location
 
 #: Keywords whose first case is the one beside the limit: that one meets all surroundings, the others are further off.
 _LIMITS = frozenset({"minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "enum"})
+
+#: How the name of a case says in which item it breaks something.
+_ITEM = re.compile(r"(^|-)(item-\d+(-of-\d+)?|first-of-2)$")
 
 
 def in_surroundings(
@@ -95,18 +99,75 @@ def _taking_turns(cases: Sequence[Case], surroundings: Sequence[tuple[Edit, ...]
     for requirement, group in by_requirement.items():
         met: set[int] = set()
         is_limit = requirement.rpartition(".")[2] in _LIMITS
+        crowd = _crowd(group, surroundings)
+        turns = [turn for turn in range(len(surroundings)) if crowd is None or turn != crowd[0]]
+        odd = [] if is_limit or not turns else group[1::2]
         for number, case in enumerate(group):
-            turn = number // 2 % len(surroundings) if surroundings else 0
-            if number % 2 == 0 or is_limit or not surroundings:
+            if number % 2 == 0 or not odd:
                 yield case
-                continue
-            met.add(turn)
-            yield _among(case, surroundings[turn])
+            elif crowd is not None and case is odd[-1] and len(odd) > len(turns):
+                met.add(crowd[0])
+                yield _among(_in_last(case, *crowd[1:]), surroundings[crowd[0]])
+            else:
+                turn = turns[number // 2 % len(turns)]
+                met.add(turn)
+                yield _among(case, surroundings[turn])
         for turn in range(len(surroundings)):
-            if turn not in met:
+            if crowd is not None and turn == crowd[0] and turn not in met:
+                yield _among(_in_last(group[0], *crowd[1:]), surroundings[turn])
+            elif turn not in met:
                 case = group[0 if is_limit else turn % len(group)]
                 identifier = f"{case.id}-among-{turn + 1}"
                 yield _among(replace(case, id=identifier, aspects=(identifier,)), surroundings[turn])
+
+
+def _crowd(group: Sequence[Case], surroundings: Sequence[tuple[Edit, ...]]) -> tuple[int, Location, int] | None:
+    """The surroundings with the most items of the list in which these cases break one item: (number, list, items).
+
+    There the last item is broken: a server may look at the first few only. None where there is no such list, or the
+    cases have been in the last one of so many items anyway.
+    """
+    lists = {_list_of(case) for case in group}
+    at = lists.pop() if len(lists) == 1 else None
+    if at is None:
+        return None
+    sizes = [
+        max((e.value for e in edits if e.op == "resize" and e.location == at), default=0) for edits in surroundings
+    ]
+    tried = max(edit.location[len(at)] for case in group for edit in case.edits if len(edit.location) > len(at))
+    widest = max(range(len(sizes)), key=sizes.__getitem__, default=0)
+    if not sizes or not isinstance(tried, int) or sizes[widest] <= tried + 1:
+        return None
+    return widest, at, sizes[widest]
+
+
+def _list_of(case: Case) -> Location | None:
+    """The outermost list of which a case breaks one item, and nothing else; None if it is about anything else."""
+    broken = [
+        edit for edit in case.edits if edit.op != "resize" or any(isinstance(step, int) for step in edit.location)
+    ]
+    items = {edit.location[: _depth(edit.location) + 1] for edit in broken}
+    if len(items) != 1 or len(case.steps) != 1:
+        return None
+    at = next(iter(items))[:-1]
+    sources = [edit.value for edit in broken if edit.op == "copy"]
+    return at if at and len(next(iter(items))) > 1 and not any(source[: len(at)] == at for source in sources) else None
+
+
+def _depth(location: Location) -> int:
+    """How many steps lead to the outermost list that a place is in; all of them where it is in none."""
+    return next((depth for depth, step in enumerate(location) if isinstance(step, int)), len(location))
+
+
+def _in_last(case: Case, at: Location, size: int) -> Case:
+    """The case with the last one of `size` items broken instead."""
+    edits = tuple(
+        replace(edit, location=(*at, size - 1, *edit.location[len(at) + 1 :])) if len(edit.location) > len(at) else edit
+        for edit in case.edits
+    )
+    aspect = _ITEM.sub("", case.id.partition("#")[2])
+    identifier = f"{case.requirement}#{f'{aspect}-' if aspect else ''}last-of-{size}"
+    return replace(case, id=identifier, aspects=(identifier,), steps=(edits,))
 
 
 def _among(case: Case, edits: tuple[Edit, ...]) -> Case:

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from acs_conformance.cases.alphabet import name_of, shown
 from acs_conformance.cases.case import Case, Edit
-from acs_conformance.description import Location
+from acs_conformance.cases.implied import Implied, implied
+from acs_conformance.description import Description, Location
 
 #: A character that no server refuses: those of the simplest request are like it.
 _USUAL = "a"
@@ -25,17 +26,30 @@ def explain(
     passed: Sequence[Case],
     is_refused: Callable[[Case], bool],
     may_go_on: Callable[[], bool],
+    description: Description | None = None,
 ) -> None:
     """Send parts of the failed cases until each one is explained.
+
+    Where the plain request itself is refused, every part would be: what it is refused for is looked for first, and the
+    parts then do without it.
 
     Args:
         failed: packed cases, in the order in which they were sent.
         passed: cases that were accepted.
         is_refused: sends a case; whether it fails as well.
         may_go_on: whether there is still something to spend.
+        description: of the operation, to look for what the plain request is refused for.
     """
     shown = {aspect for case in passed for aspect in case.aspects}
     culprits: set[str] = set()
+    opening = next((case for case in failed if case.kind == "opening"), None)
+    blame = None
+    if description is not None and opening is not None:
+        suspects_of_all = [(said, other) for said, other in implied(description) if not shown.issuperset(said.aspects)]
+        blame = _blame(opening, suspects_of_all, is_refused, may_go_on)
+    if blame is not None:
+        failed = _remedied(failed, blame, is_refused, may_go_on)
+        culprits.update(blame[0].aspects)
     for case in failed:
         if len(case.steps) > 1 or not case.edits or any(aspect in culprits for aspect in case.aspects):
             continue
@@ -49,6 +63,50 @@ def explain(
         if found is not None and len(found) == 1:
             _look_into(case, found[0], is_refused, may_go_on)
         culprits.update(aspect for edit in found or () for aspect in edit.aspects)
+
+
+def _blame(
+    opening: Case, suspects: Sequence[Implied], is_refused: Callable[[Case], bool], may_go_on: Callable[[], bool]
+) -> Implied | None:
+    """What the plain request is refused for: the one thing without which it is accepted."""
+    for number, suspect in enumerate(suspects, 1):
+        if may_go_on() and not is_refused(_with(opening, suspect[1], f"without-{number}")):
+            is_refused(_with(opening, suspect[0], f"single-{number}"))  # blames it, as the smallest that fails
+            return suspect
+    return None
+
+
+def _remedied(
+    failed: Sequence[Case], blame: Implied, is_refused: Callable[[Case], bool], may_go_on: Callable[[], bool]
+) -> list[Case]:
+    """The failed cases without what the plain request is refused for, as far as they fail all the same.
+
+    Those that say it aloud stay as they are.
+    """
+    said, other = blame
+    left = []
+    for case in failed:
+        if any(edit.location == said.location for edit in case.edits):
+            left.append(case)
+        elif case.kind != "opening" and not case.operations and may_go_on():
+            without = replace(case, steps=tuple((other, *step) for step in case.steps))
+            if is_refused(replace(without, id=f"{case.id}~without", aspects=(), is_enumerated=False)):
+                left.append(without)
+            elif may_go_on():
+                is_refused(_with(case, said, "single"))
+    return left
+
+
+def _with(case: Case, edit: Edit, name: str) -> Case:
+    """The last request of a case, begun with one more edit: what that one shows is what the request is about."""
+    return Case(
+        id=f"{case.id}~{name}",
+        operation=case.operation,
+        kind="accept",
+        steps=((edit, *case.edits),),
+        aspects=edit.aspects,
+        is_enumerated=False,
+    )
 
 
 def _groups(case: Case) -> list[tuple[Edit, ...]]:
@@ -130,7 +188,8 @@ def _part(case: Case, groups: Sequence[tuple[Edit, ...]], name: str) -> Case:
     places += [tuple(edit.value) for edit in chosen if edit.op in ("copy", "swapcase", "extend")]
     edits = []
     for edit in case.edits:
-        if edit in chosen:
+        # What has no aspect is there for all parts, such as what the plain request has to do without.
+        if edit in chosen or (not edit.aspects and edit.op in ("put", "remove", "set")):
             edits.append(edit)
         elif edit.op == "resize" and (needed := _items(edit.location, places)) > 1:
             edits.append(Edit("grow", edit.location, needed))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from acs_conformance import lifecycle
 from acs_conformance.cases.accept import accept_cases
 from acs_conformance.cases.case import Case, Edit, single
-from acs_conformance.cases.texts import is_open
+from acs_conformance.cases.texts import characters, is_free, is_open
 from acs_conformance.description import ActsOn, Description, Json, Location, Shows, path_of, steps
 
 Step = tuple[str, tuple[Edit, ...]]
@@ -41,9 +41,21 @@ def thing_cases(description: Description) -> Iterator[Case]:
     if acts_on is None:
         return
     for key, name in ((lifecycle.known_key(acts_on), acts_on.id), *((lifecycle.same_key(n), n) for n in acts_on.same)):
-        for way in ("other", "shorter", "longer"):
+        for way in ("other", "shorter", "longer", *(["case"] if tells_case(description, key, name) else [])):
             edit = Edit("alter", (name,), None if way == "other" else way)
             yield single(f"{description.id(key)}#{way}", description.operation, "reject", (edit,))
+
+
+def tells_case(description: Description, key: str, name: str) -> bool:
+    """Whether values in other letter case are other values: only where the documented characters have both cases.
+
+    Of ids that the server makes up nothing says whether they are read without regard to it.
+    """
+    schema = description.nodes[name].schema
+    if key != lifecycle.same_key(name) or "pattern" not in schema or not is_free(description, name):
+        return False
+    letters = characters(description, name)
+    return any(char.isupper() and char.lower() in letters for char in letters)
 
 
 def again_cases(description: Description) -> Iterator[Case]:

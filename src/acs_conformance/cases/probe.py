@@ -153,12 +153,13 @@ def _invalid_utf_8(d: Description, _question: Question) -> Probes:
 
 
 def _big_number(d: Description, _question: Question) -> Probes:
-    for node, _ in _integers(d):
-        yield f"{node.path}-64-bits", (Edit("set", (node.path,), str(2**64 + 100)),)
+    # One that is a valid number where only the last 64 bits count.
+    for node, number in _integers(d):
+        yield f"{node.path}-64-bits", (Edit("set", (node.path,), str(2**64 + number)),)
         yield f"{node.path}-30-digits", (Edit("set", (node.path,), "9" * 30),)
         yield f"{node.path}-5000-digits", (Edit("set", (node.path,), "9" * 5000),)
-    for node, _ in _json_integers(d):
-        yield f"{node.path}-64-bits", (Edit("set", _at(node.path), 2**64),)
+    for node, value in _json_integers(d):
+        yield f"{node.path}-64-bits", (Edit("set", _at(node.path), 2**64 + int(str(value))),)
 
 
 def _letter_case(d: Description, _question: Question) -> Probes:

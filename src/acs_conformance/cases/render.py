@@ -193,8 +193,13 @@ def _new_value(document: Mapping[str, Any], edit: Edit) -> Json:
 
 
 def altered(name: str, way: str | None) -> str:
-    """Another name of the same shape, with other letters and digits at its end; or a part of it, or more than it."""
-    if way is not None:
+    """Another name of the same shape, with other letters and digits at its end; or a part of it, or more than it.
+
+    In other letter case it is another one only if it has letters: one without is altered at its end instead.
+    """
+    if way == "case" and name.swapcase() != name:
+        return name.swapcase()
+    if way in ("shorter", "longer"):
         return name[:-1] if way == "shorter" else f"{name}0"
     kinds = (string.digits, "abcdef", "ABCDEF", string.ascii_lowercase, string.ascii_uppercase)
     letters = list(name)

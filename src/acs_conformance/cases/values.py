@@ -182,15 +182,16 @@ def _enumeration(node: Node, thorough: bool) -> Iterator[Value]:
                 yield Value("enum", str(value), value)
         return
     misses: dict[str, None] = {}
+    ends = options if thorough else (options[0], options[-1])
     for option in options:
-        cased = (option.upper(), option.lower())
-        for miss in (*cased, f"{option} ", f" {option}", option[:-1], f"{option}x", f"{option}\n"):
+        # Trimming treats all options alike, so two of them tell; what else is near to one may be let pass alone.
+        trimmed = (f"{option} ", f" {option}", f"{option}\n") if option in ends else ()
+        for miss in (option.upper(), option.lower(), *trimmed, option[:-1], option[1:], f"{option}x"):
             misses.setdefault(miss)
     first = options[0]
     for miss in (
         "",
         first.capitalize(),
-        first[1:],
         f"x{options[-1]}",
         f"{first},{options[-1]}",
         f"{first}\x00",

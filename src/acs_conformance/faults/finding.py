@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from acs_conformance import lifecycle
+from acs_conformance.cases.lifecycle import tells_case
 from acs_conformance.description import ActsOn, Description
 from acs_conformance.emulator.fault import Call, Memory
 from acs_conformance.emulator.jobs import Job
@@ -84,6 +85,9 @@ def _foreign(d: Description, acts_on: ActsOn) -> Iterator[Seed]:
             return overlooks
 
         yield blind(d, key, "ignore", f"{name} may be any", like(lambda _a, _b: True))
+        if tells_case(d, key, name):
+            says = f"{name} is compared without letter case"
+            yield blind(d, key, "any-case", says, like(lambda a, b: a.lower() == b.lower()))
         yield blind(d, key, "prefix", f"the beginning of {name} is enough", like(lambda a, b: a.startswith(b)))
         yield blind(d, key, "longer", f"{name} may go on", like(lambda a, b: b.startswith(a)))
         yield from _answers(d, key, "same", f"a {name} that is another")

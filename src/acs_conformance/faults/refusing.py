@@ -15,7 +15,7 @@ from acs_conformance.emulator.validation import Breach, find
 from acs_conformance.faults.kind import Blind, Overlooks, blind, by_value, is_json, of_text, texts_of
 from acs_conformance.faults.relating import relating
 from acs_conformance.faults.scalars import scalars
-from acs_conformance.faults.showing import can_be_broken, has_names, has_strings, is_looked_up, most
+from acs_conformance.faults.showing import can_be_broken, has_names, has_strings, is_looked_up, most_tried
 
 
 def refusing(description: Description) -> Iterator[Blind]:
@@ -58,10 +58,11 @@ def _ignoring(d: Description, node: Node, keyword: str) -> Iterator[Blind]:
         ("first-item-only", "looks at the first item only", lambda index, _count: index > 0, 2),
         ("last-item-only", "looks at the last item only", lambda index, count: index < count - 1, 2),
         ("two-items-only", "looks at the first two items only", lambda index, _count: index > 1, 3),
+        ("three-items-only", "looks at the first three items only", lambda index, _count: index > 2, 4),
         ("not-the-first", "does not look at the first item", lambda index, _count: index == 0, 1),
         ("not-the-second", "does not look at the second item", lambda index, _count: index == 1, 2),
     ):
-        if items <= most(d, node.path):
+        if items <= most_tried(d, node.path):
             yield blind(d, key, operator, f"{key} {says}", _and(_is(node.path, keyword), _in_items(is_spared)))
 
 

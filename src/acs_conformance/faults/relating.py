@@ -11,7 +11,7 @@ from acs_conformance.description import Description, Json, Location, Relation, s
 from acs_conformance.emulator.fault import Call
 from acs_conformance.emulator.validation import Breach, find
 from acs_conformance.faults.kind import Blind
-from acs_conformance.faults.showing import least, most
+from acs_conformance.faults.showing import least, most, most_tried
 
 #: The values that a relation is about, each with its place.
 Found = list[tuple[Location, Json]]
@@ -91,6 +91,8 @@ def _distinct(d: Description, relation: Relation) -> Iterator[tuple[str, str, Is
     if most(d, relation.of) > 1:
         yield "first-only", "only the first one is compared", lambda c, f: 0 in equal(c, f)
         yield "last-only", "only the last one is compared", lambda c, f: len(f) - 1 in equal(c, f)
+        if most_tried(d, relation.of) > 3:
+            yield "first-three-only", "only the first three are compared", lambda c, f: min(equal(c, f), default=3) < 3
         yield "single-only", "only where there is one", lambda _c, f: len(f) == 1
     yield "later-only", "the first one is not compared", lambda c, f: any(n > 0 for n in equal(c, f))
     if least(d, relation.of) < 2:

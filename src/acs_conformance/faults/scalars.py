@@ -202,11 +202,14 @@ def _enumerated_texts(d: Description, node: Node) -> Iterator[Blind]:
             overlooks = by_value(node.path, "enum", of_text(lets_pass))
             yield blind(d, f"{node.path}.enum", operator, f"{node.path}: the comparison is {operator}", overlooks)
     for option in options:
-        same = lambda t, o=option: t.lower() == o.lower()  # noqa: E731 - bound to this turn of the loop
-        if any(map(same, near)):
-            says = f"{node.path}: {option} in any letter case"
-            overlooks = by_value(node.path, "enum", of_text(same))
-            yield blind(d, f"{node.path}.enum", "any-case", says, overlooks, option)
+        for operator, says, lets_pass in (
+            ("any-case", "in any letter case", lambda t, o=option: t.lower() == o.lower()),
+            ("first-cut", "without its first letter", lambda t, o=option: t == o[1:]),
+            ("last-cut", "without its last letter", lambda t, o=option: t == o[:-1]),
+        ):
+            if any(map(lets_pass, near)):
+                overlooks = by_value(node.path, "enum", of_text(lets_pass))
+                yield blind(d, f"{node.path}.enum", operator, f"{node.path}: {option} {says}", overlooks, option)
 
 
 def _near_options(options: list[str]) -> Iterator[str]:

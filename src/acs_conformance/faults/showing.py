@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from acs_conformance.cases import texts
+from acs_conformance.cases import levels, texts
 from acs_conformance.cases.alphabet import BEYOND_ASCII, CONTROLS, PRINTABLE, charset
 from acs_conformance.description import Description, Node, Relation
 from acs_conformance.violation import compiled
@@ -33,6 +33,12 @@ def most(d: Description, path: str) -> float:
     """How many items the outermost list of a path may have; 1 where it is in no list."""
     holder = path.partition("[]")[0]
     return d.nodes[holder].schema.get("maxItems", math.inf) if holder != path else 1
+
+
+def most_tried(d: Description, path: str) -> int:
+    """How many items requests make of the outermost list of a path, which may be endless."""
+    holder = path.partition("[]")[0]
+    return max(3, *levels.counts(d, d.nodes[holder])) if most(d, path) > 3 else int(most(d, path))
 
 
 def least(d: Description, path: str) -> int:
