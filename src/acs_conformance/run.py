@@ -266,7 +266,7 @@ class Run:
                 if ending.case is not None:
                     shared.add_case(ending.case)
                 for exchange in ending.exchanges:
-                    shared.add(exchange)
+                    shared.add(replace(exchange, moved_s=shared.moved_s))
             except ReportError as error:
                 failure = failure or error
             yield ending
