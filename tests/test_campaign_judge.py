@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -166,6 +167,17 @@ def test_two_such_cases_are_inconclusive_and_three_are_a_failure_with_its_rate(s
     assert failed(judged) == {"availability": {1, 3, 5}}
     (text, *_) = [o.received for o in judged.observations if o.outcome == "fail"]
     assert "3 of 6 requests" in text
+
+
+def test_what_was_under_way_when_the_target_went_away_is_one_outage(story):
+    for count in range(4):
+        name = story.simple(f"response.status#{count}", None)
+        story.exchanges.append(replace(story.sent(name, None, attempt=1), is_unreachable=True))
+        del story.exchanges[-2]
+        story.sent(name, ok(), attempt=2)
+    judged = story.judge()
+    assert failed(judged) == {}
+    assert "inconclusive" in outcomes(judged, "availability")
 
 
 def test_two_broken_answers_of_three_fail_the_requirement_that_the_case_breaks(story):

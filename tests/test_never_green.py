@@ -103,3 +103,10 @@ def test_a_page_instead_of_a_success_is_a_failure_where_errors_are_as_documented
         result = servers.run_against(url, tmp_path).without_traceback()
     assert result.code == 1, result.out + result.err
     assert "StartRtcCloudTranscode.response.contentType" in result.failed
+
+
+def test_pytest_is_not_green_where_nothing_that_was_asked_for_arose(tmp_path):
+    ended = servers.pytest_suites(tmp_path, "--acs-depth", "quick", "-k", "error.InternalError")
+    assert " skipped" in ended.out
+    assert "passed" not in ended.out
+    assert ended.code == 3

@@ -136,7 +136,8 @@ def availability(
     shaken: dict[str, list[Exchange]] = defaultdict(list)
     for name in unstable:
         # The operation that broke, which another one's case may have called.
-        last = [e for e in exchanges if e.case == name and judgements[e.number].answer.kind == "broken"][-1]
+        broken = [e for e in exchanges if e.case == name and judgements[e.number].answer.kind == "broken"]
+        last = ([e for e in broken if not e.is_unreachable] or broken)[-1]
         shaken[last.operation].append(last)
     for operation, description in descriptions.items():
         key = description.id("availability")
@@ -144,13 +145,16 @@ def availability(
         for exchange in mine:
             if judgements[exchange.number].answer.kind != "broken":  # a stale connection is neither
                 yield Observation(requirement=key, outcome="pass", exchange=exchange.number)
-        count = len(shaken[operation])
+        # What was under way when the target went away for a while is one outage, however many threads it met.
+        away = {exchange.case for exchange in mine if exchange.is_unreachable}
+        count = sum(last.case not in away for last in shaken[operation])
         for last in shaken[operation]:
             yield Observation(
                 requirement=key,
                 outcome="fail" if count >= UNRELIABLE else "inconclusive",
                 exchange=last.number,
-                received=f"{judgements[last.number].answer} to {count} of {len(mine)} requests, not again",
+                received=f"{judgements[last.number].answer} to {len(shaken[operation])} of {len(mine)} requests, "
+                "not again",
                 allowed="any documented answer below 500",
                 cause="now and then no answer or 5xx",
             )

@@ -45,7 +45,8 @@ class Harmless:
 def harmless(descriptions: Iterable[Description]) -> Harmless:
     """The request to ask with: without a required parameter, so that it creates nothing.
 
-    Of an operation that every target has, and if there is one, of one that creates nothing anyhow.
+    Of an operation that every target has: one that creates something rather than one that acts on it, for what is to be
+    found out is whether things can be created.
 
     Raises:
         UsageError: no operation requires anything.

@@ -126,7 +126,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     seen = _seen(config) | {note.name.partition("-")[0] for note in folder.glob("*-gw*")}
     if _STATE not in config.stash or not config.stash[_STATE].leaves_something:  # else `cleanup` needs the folder
         shutil.rmtree(folder, ignore_errors=True)
-    if exitstatus == pytest.ExitCode.OK and ("undecided" in seen or seen == {"tolerated"}):
+    is_shown = bool(seen & {"passed", "accepted"}) or not seen
+    if exitstatus == pytest.ExitCode.OK and ("undecided" in seen or not is_shown):
         session.exitstatus = _CODE_UNDECIDED
 
 
@@ -300,6 +301,8 @@ class Judged:
         if result.counts:
             is_allowed = result.requirement.id in self._session.run.allowed
             self._session.seen.add("tolerated" if is_allowed else "undecided")
+        else:
+            self._session.seen.add("untested")
         pytest.skip(f"{result.verdict}: {reason}")
 
 
