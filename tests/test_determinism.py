@@ -24,7 +24,7 @@ _TOKEN = re.compile(rf"(?:e|\\u0065)(?:y|\\u0079)(?:J|\\u004[Aa]){_CHARACTER}{{2
 
 #: Ids that a server makes up, also with a few letters changed, in any case; and cases that create or end things.
 _CREATED = re.compile(r"[0-9a-z]{8}-[0-9a-z]{4}-4[0-9a-z]{3}-[0-9a-z]{4}-[0-9a-z]{11,14}", re.IGNORECASE)
-_OF_KEEPERS = re.compile("#(to-act-on|end-of)-")
+_OF_KEEPERS = re.compile("#(to-act-on|end-of|late-end-of)-")
 
 _SIGNED = re.compile(r"&(SignatureNonce|Timestamp|Signature)=[^&]*")
 

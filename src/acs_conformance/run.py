@@ -255,7 +255,7 @@ class Run:
             ReportError: intents can't be read; or, once everything was tried, what was sent can't be written down.
         """
         guard = recorder.guard
-        if guard is None or guard.intents is None:
+        if guard is None or guard.intents is None or self.options.is_embedded:  # that emulator ends with the run
             return
         guard.is_closing = True  # nothing may be created now by threads that were left behind
         own = [intent for intent in guard.intents.unsettled() if intent.url == guard.place.url]
